@@ -1,0 +1,88 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every target of ours: Swift 6 mode, strict memory safety, explicit existentials and imports,
+/// and no warning left standing.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+  name: "pdsweep",
+  products: [.executable(name: "pdsweep", targets: ["pdsweep"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // System libraries and C.
+    .systemLibrary(name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+    .target(name: "CTensorKernels", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror"])]),
+
+    // Values and decisions.
+    .target(name: "ContentHash", dependencies: ["CSodium"], swiftSettings: strict),
+    .target(name: "SweepCore", dependencies: ["ContentHash", yams, collections], swiftSettings: strict),
+
+    // The engine.
+    .target(name: "TensorKernels", dependencies: ["CBLAS", "CTensorKernels"], swiftSettings: strict),
+    .target(name: "LanguageModel", dependencies: ["TensorKernels", yams], swiftSettings: strict),
+
+    // Messages, sockets, storage.
+    .target(
+      name: "SweepWire", dependencies: ["SweepCore", protobuf], exclude: ["README.md", "messages.proto"],
+      swiftSettings: strict),
+    .target(name: "ZeroMQTransport", dependencies: ["SweepWire", "CZeroMQ"], swiftSettings: strict),
+    .target(name: "SweepStore", dependencies: ["SweepCore", grdb], swiftSettings: strict),
+
+    // The two ends of a sweep, and what comes out of it.
+    .target(
+      name: "SweepCoordinator", dependencies: ["SweepCore", "SweepWire", "SweepStore", logging],
+      swiftSettings: strict),
+    .target(
+      name: "SweepWorker", dependencies: ["SweepCore", "SweepWire", "LanguageModel", "ContentHash", logging],
+      swiftSettings: strict),
+    .target(name: "SweepReport", dependencies: ["SweepCore"], swiftSettings: strict),
+
+    .executableTarget(
+      name: "pdsweep",
+      dependencies: [
+        "ContentHash", "LanguageModel", "SweepCoordinator", "SweepCore", "SweepReport", "SweepStore", "SweepWire",
+        "SweepWorker", "TensorKernels", "ZeroMQTransport", argumentParser, logging,
+      ],
+      swiftSettings: strict),
+
+    .testTarget(name: "ContentHashTests", dependencies: ["ContentHash"], swiftSettings: strict),
+    .testTarget(name: "SweepCoreTests", dependencies: ["SweepCore", "ContentHash"], swiftSettings: strict),
+    .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels"], swiftSettings: strict),
+    .testTarget(
+      name: "LanguageModelTests", dependencies: ["LanguageModel", "TensorKernels"],
+      resources: [.copy("Golden")], swiftSettings: strict),
+    .testTarget(
+      name: "SweepWireTests", dependencies: ["SweepWire", "SweepCore", "ZeroMQTransport"], swiftSettings: strict),
+    .testTarget(name: "SweepStoreTests", dependencies: ["SweepStore", "SweepCore"], swiftSettings: strict),
+    .testTarget(name: "SweepReportTests", dependencies: ["SweepReport", "SweepCore"], swiftSettings: strict),
+    .testTarget(
+      name: "SweepCoordinatorTests",
+      dependencies: ["SweepCoordinator", "SweepWorker", "SweepCore", "SweepWire", "SweepStore"],
+      swiftSettings: strict),
+    .testTarget(name: "pdsweepTests", dependencies: ["pdsweep"], swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,98 @@
+internal import CSodium
+public import Foundation
+
+/// A SHA-256 digest: the name of an artefact and of a cell.
+///
+/// Computed by libsodium (FIPS 180-4). Its text form is 64 lower-case hexadecimal digits.
+public struct SHA256Digest: Sendable, Hashable {
+  /// The 32 bytes of the digest.
+  public let bytes: [UInt8]
+
+  /// The digest of a byte sequence held in memory.
+  public init(of data: some Sequence<UInt8>) {
+    var hasher = SHA256Hasher()
+    hasher.update(Array(data))
+    self = hasher.finish()
+  }
+
+  /// The digest of the UTF-8 bytes of `text`.
+  public init(of text: String) {
+    self.init(of: text.utf8)
+  }
+
+  /// The digest of a file's content, read in chunks of 1 MiB.
+  ///
+  /// - Throws: the error of Foundation's `FileHandle` if the file cannot be opened or read.
+  public init(ofFile url: URL) throws {
+    let handle = try FileHandle(forReadingFrom: url)
+    defer { try? handle.close() }
+    var hasher = SHA256Hasher()
+    while let chunk = try handle.read(upToCount: 1 << 20), !chunk.isEmpty {
+      hasher.update(Array(chunk))
+    }
+    self = hasher.finish()
+  }
+
+  /// Parses 64 hexadecimal digits; `nil` for anything else.
+  public init?(hexadecimal text: String) {
+    let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
+    guard digits.count == 64, text.utf8.count == 64 else { return nil }
+    bytes = stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] * 16 + digits[$0 + 1]) }
+  }
+
+  fileprivate init(rawBytes: [UInt8]) {
+    bytes = rawBytes
+  }
+
+  /// 64 lower-case hexadecimal digits.
+  public var hexadecimal: String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
+  /// The first eight bytes as a number, most significant first: a seed that follows from the content.
+  public var leadingWord: UInt64 {
+    bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+  }
+}
+
+extension SHA256Digest: CustomStringConvertible {
+  /// 64 lower-case hexadecimal digits.
+  public var description: String { hexadecimal }
+}
+
+extension SHA256Digest: Codable {
+  /// Reads the hexadecimal form.
+  public init(from decoder: any Decoder) throws {
+    let text = try decoder.singleValueContainer().decode(String.self)
+    guard let digest = SHA256Digest(hexadecimal: text) else {
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: decoder.codingPath, debugDescription: "expected 64 hexadecimal digits, found \"\(text)\""))
+    }
+    self = digest
+  }
+
+  /// Writes the hexadecimal form.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(hexadecimal)
+  }
+}
+
+/// A running SHA-256. This is the one place where this target hands pointers to C.
+struct SHA256Hasher {
+  private var state = crypto_hash_sha256_state()
+
+  init() {
+    unsafe crypto_hash_sha256_init(&state)
+  }
+
+  mutating func update(_ bytes: [UInt8]) {
+    unsafe crypto_hash_sha256_update(&state, bytes, UInt64(bytes.count))
+  }
+
+  mutating func finish() -> SHA256Digest {
+    var digest = [UInt8](repeating: 0, count: Int(crypto_hash_sha256_BYTES))
+    unsafe crypto_hash_sha256_final(&state, &digest)
+    return SHA256Digest(rawBytes: digest)
+  }
+}

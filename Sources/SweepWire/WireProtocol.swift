@@ -1,0 +1,25 @@
+/// The protocol's version and the bounds on what may be said. Both ends hold to the bounds: an encoder shortens text
+/// meant for people and traps on anything else beyond them, a decoder refuses it.
+public enum WireProtocol {
+  /// The only byte of the first frame of every message.
+  public static let version: UInt8 = 1
+
+  /// Most bytes of an encoded result, and of any message from a worker.
+  public static let resultBytes = 4 << 20
+  /// Most bytes of any other message from a worker.
+  public static let requestBytes = 128 << 10
+  /// Most bytes of a message from the coordinator.
+  public static let replyBytes = 4 << 20
+  /// Most bytes of the canonical form of a cell.
+  public static let cellBytes = 1 << 20
+  /// Most UTF-8 bytes of a name: of a worker, host, version, sweep, store, role.
+  public static let nameBytes = 256
+  /// Most UTF-8 bytes of a line for people.
+  public static let textBytes = 4096
+  /// Most UTF-8 bytes of a path.
+  public static let pathBytes = 4096
+  /// Most elements of a list.
+  public static let listCount = 1024
+  /// The most unfinished leases that a worker can ask for.
+  public static let credit = 1024
+}

@@ -47,7 +47,7 @@ let package = Package(
 
     // Messages, sockets, storage.
     .target(
-      name: "SweepWire", dependencies: ["SweepCore", protobuf], exclude: ["README.md", "messages.proto"],
+      name: "SweepWire", dependencies: ["SweepCore", "ContentHash", protobuf], exclude: ["README.md", "messages.proto"],
       swiftSettings: strict),
     .target(name: "ZeroMQTransport", dependencies: ["SweepWire", "CZeroMQ"], swiftSettings: strict),
     .target(name: "SweepStore", dependencies: ["SweepCore", grdb], swiftSettings: strict),
@@ -76,7 +76,13 @@ let package = Package(
       name: "LanguageModelTests", dependencies: ["LanguageModel", "TensorKernels"],
       resources: [.copy("Golden")], swiftSettings: strict),
     .testTarget(
-      name: "SweepWireTests", dependencies: ["SweepWire", "SweepCore", "ZeroMQTransport"], swiftSettings: strict),
+      name: "SweepWireTests", dependencies: ["SweepWire", "SweepCore", "ContentHash"], swiftSettings: strict),
+    .testTarget(
+      name: "ZeroMQTransportTests", dependencies: ["ZeroMQTransport", "SweepWire", "SweepCore", "ContentHash", "CZeroMQ"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SweepWorkerTests", dependencies: ["SweepWorker", "SweepWire", "SweepCore", "ContentHash", logging],
+      swiftSettings: strict),
     .testTarget(name: "SweepStoreTests", dependencies: ["SweepStore", "SweepCore"], swiftSettings: strict),
     .testTarget(name: "SweepReportTests", dependencies: ["SweepReport", "SweepCore"], swiftSettings: strict),
     .testTarget(

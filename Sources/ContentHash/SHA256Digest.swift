@@ -33,6 +33,12 @@ public struct SHA256Digest: Sendable, Hashable {
     self = hasher.finish()
   }
 
+  /// Takes the 32 bytes of a digest; `nil` for any other number of bytes.
+  public init?(bytes: [UInt8]) {
+    guard bytes.count == 32 else { return nil }
+    self.bytes = bytes
+  }
+
   /// Parses 64 hexadecimal digits; `nil` for anything else.
   public init?(hexadecimal text: String) {
     let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }

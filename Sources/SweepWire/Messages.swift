@@ -64,8 +64,15 @@ public struct Hello: Sendable, Hashable {
 
   /// Creates an introduction.
   public init(
-    workerID: WorkerID, engineVersion: String, engineRevision: Int, host: String, processIdentifier: Int,
-    cores: Int, memoryMiB: Int, storeID: String?, running: [AttemptID]
+    workerID: WorkerID,
+    engineVersion: String,
+    engineRevision: Int,
+    host: String,
+    processIdentifier: Int,
+    cores: Int,
+    memoryMiB: Int,
+    storeID: String?,
+    running: [AttemptID]
   ) {
     self.workerID = workerID
     self.engineVersion = engineVersion
@@ -136,7 +143,11 @@ public struct Welcome: Sendable, Hashable {
 
   /// Creates a welcome.
   public init(
-    sweep: String, coordinatorID: String, storeID: String, artefacts: [Artefact], heartbeatInterval: Duration,
+    sweep: String,
+    coordinatorID: String,
+    storeID: String,
+    artefacts: [Artefact],
+    heartbeatInterval: Duration,
     lostAfter: Duration
   ) {
     self.sweep = sweep

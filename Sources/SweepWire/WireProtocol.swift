@@ -1,17 +1,21 @@
 /// The protocol's version and the bounds on what may be said. Both ends hold to the bounds: an encoder shortens text
-/// meant for people and traps on anything else beyond them, a decoder refuses it.
+/// meant for people and cuts long lists into several messages, a decoder refuses whatever is beyond them.
 public enum WireProtocol {
   /// The only byte of the first frame of every message.
   public static let version: UInt8 = 1
 
-  /// Most bytes of an encoded result, and of any message from a worker.
+  /// Most bytes of the body of a result.
   public static let resultBytes = 4 << 20
-  /// Most bytes of any other message from a worker.
+  /// Most bytes of the body of any other message from a worker.
   public static let requestBytes = 128 << 10
-  /// Most bytes of a message from the coordinator.
-  public static let replyBytes = 4 << 20
+  /// Most bytes of the body of a message from the coordinator.
+  public static let replyBytes = 16 << 20
   /// Most bytes of the canonical form of a cell.
-  public static let cellBytes = 1 << 20
+  public static let cellBytes = 8 << 20
+  /// Most bytes of the canonical form of a cell's result.
+  public static let cellResultBytes = resultBytes - (64 << 10)
+  /// Most bytes of the canonical form of an attempt's report.
+  public static let reportBytes = 32 << 10
   /// Most UTF-8 bytes of a name: of a worker, host, version, sweep, store, role.
   public static let nameBytes = 256
   /// Most UTF-8 bytes of a line for people.
@@ -21,5 +25,7 @@ public enum WireProtocol {
   /// Most elements of a list.
   public static let listCount = 1024
   /// The most unfinished leases that a worker can ask for.
-  public static let credit = 1024
+  public static let credit = 256
+  /// The longest interval that a welcome can name.
+  public static let longestInterval = Duration.seconds(24 * 60 * 60)
 }

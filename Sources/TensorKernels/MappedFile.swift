@@ -102,32 +102,18 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
     }
   }
 
-  /// The index of the first number that is infinite or not a number, of `count` numbers that begin at `byteOffset`;
-  /// `nil` if all are finite. Traps if they leave the file.
-  ///
-  /// A number of any type is finite exactly if not all bits of its exponent are set, so nothing is converted.
-  public func firstNonFinite(at byteOffset: Int, count: Int, as type: ElementType) -> Int? {
-    let bytes = unsafe rawBytes(in: byteRange(at: byteOffset, count: count, as: type))
-    func search<Bits: FixedWidthInteger>(_ bits: Bits.Type, exponent: Bits) -> Int? {
-      (0..<count).first { index in
-        unsafe bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<Bits>.size, as: Bits.self) & exponent
-          == exponent
-      }
+  /// `count` > 0 numbers in place. Traps if they leave the file or are not aligned; valid while this object lives.
+  @unsafe func float32Numbers(at byteOffset: Int, count: Int) -> UnsafePointer<Float> {
+    let bytes = unsafe rawBytes(in: byteRange(at: byteOffset, count: count, as: .float32))
+    guard let start = unsafe bytes.bindMemory(to: Float.self).baseAddress else {
+      preconditionFailure("no numbers at byte \(byteOffset) of \(path)")
     }
-    return switch type {
-    case .float32: search(UInt32.self, exponent: 0x7f80_0000)
-    case .float16: search(UInt16.self, exponent: 0x7c00)
-    case .bfloat16: search(UInt16.self, exponent: 0x7f80)
-    case .float64: search(UInt64.self, exponent: 0x7ff0_0000_0000_0000)
-    }
+    return unsafe start
   }
 
   /// The bytes of a range in place. Traps if the range leaves the file; valid while this object lives.
-  @unsafe func rawBytes(in range: Range<Int>) -> UnsafeRawBufferPointer {
-    precondition(
-      range.lowerBound >= 0 && range.upperBound <= count,
-      "bytes \(range) lie outside \(path)"
-    )
+  private func rawBytes(in range: Range<Int>) -> UnsafeRawBufferPointer {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count, "bytes \(range) lie outside \(path)")
     guard let base = unsafe base else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
     return unsafe UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count)
   }

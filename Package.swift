@@ -47,8 +47,8 @@ let package = Package(
 
     // Messages, sockets, storage.
     .target(
-      name: "SweepWire", dependencies: ["SweepCore", "ContentHash", protobuf], exclude: ["README.md", "messages.proto"],
-      swiftSettings: strict),
+      name: "SweepWire", dependencies: ["SweepCore", "ContentHash", protobuf],
+      exclude: ["README.md", "messages.proto"], swiftSettings: strict),
     .target(name: "ZeroMQTransport", dependencies: ["SweepWire", "CZeroMQ"], swiftSettings: strict),
     .target(name: "SweepStore", dependencies: ["SweepCore", grdb], swiftSettings: strict),
 
@@ -78,8 +78,8 @@ let package = Package(
     .testTarget(
       name: "SweepWireTests", dependencies: ["SweepWire", "SweepCore", "ContentHash"], swiftSettings: strict),
     .testTarget(
-      name: "ZeroMQTransportTests", dependencies: ["ZeroMQTransport", "SweepWire", "SweepCore", "ContentHash", "CZeroMQ"],
-      swiftSettings: strict),
+      name: "ZeroMQTransportTests",
+      dependencies: ["ZeroMQTransport", "SweepWire", "SweepCore", "ContentHash", "CZeroMQ"], swiftSettings: strict),
     .testTarget(
       name: "SweepWorkerTests", dependencies: ["SweepWorker", "SweepWire", "SweepCore", "ContentHash", logging],
       swiftSettings: strict),

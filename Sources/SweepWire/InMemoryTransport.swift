@@ -99,6 +99,11 @@ public final class InMemoryWorkerTransport: WorkerTransport {
 
   /// Ends the connection.
   public func close() async {
+    abandon()
+  }
+
+  /// Ends the connection.
+  public func abandon() {
     coordinator.disconnect(peer)
     inbox.close()
   }

@@ -34,6 +34,8 @@ public enum WorkerEvent: Sendable, Hashable {
   case message(ToWorker)
   /// The coordinator sent what cannot be read.
   case undecodable(WireError)
+  /// The connection broke after it had been made. Nothing more comes over it.
+  case disconnected
 }
 
 /// A message and the peer that it goes to.
@@ -79,4 +81,8 @@ public protocol WorkerTransport: Sendable {
 
   /// Under the terms of ``CoordinatorTransport/close()``.
   func close() async
+
+  /// Frees all resources without sending what waits, and returns at once: a hello that arrived from a connection
+  /// already given up would be answered there.
+  func abandon()
 }

@@ -1,0 +1,162 @@
+/// Reads the methods of a sweep file: what each edits, and how it is trained.
+struct MethodReader {
+  private let methods: [SpecNode.Entry]
+  /// The file's `decomposition`.
+  private let decomposition: String
+  private let training: TrainingReader
+
+  /// Reads what the methods of a sweep file have in common.
+  init(sweep file: SpecMapping) throws(SweepSpecError) {
+    let node = try file.required("methods", "what to compare")
+    methods = try node.entries("methods by name, as in `one-scalar: {edit: prefactors, ...}`")
+    guard !methods.isEmpty else { throw node.mismatch(expected: "at least one method") }
+    decomposition = try file["decomposition"]?.text(Self.decompositionFile) ?? "decomposition.safetensors"
+    training = try TrainingReader(training: file["training"], grid: file["grid"])
+  }
+
+  /// All methods, in the file's order.
+  func read() throws(SweepSpecError) -> [MethodSpec] {
+    var specs: [MethodSpec] = []
+    for entry in methods {
+      try SweepFileReader.checkName(entry.name, "the method's name", at: entry.value)
+      specs.append(try method(entry))
+    }
+    try training.checkSharedEvaluationSteps(against: specs)
+    try checkSize(of: specs)
+    return specs
+  }
+
+  /// The most cells that a sweep may have: the coordinator holds all of them in memory.
+  static let cellLimit = 1_000_000
+
+  private func checkSize(of specs: [MethodSpec]) throws(SweepSpecError) {
+    var total = 0
+    for (spec, entry) in zip(specs, methods) {
+      for budget in spec.tokenBudgets {
+        let count = spec.cellCount(tokenBudget: budget) ?? .max
+        guard count <= Self.cellLimit - total else {
+          throw entry.value.refusal(
+            "expected a sweep of at most \(Self.cellLimit) cells, found more up to this method",
+            advice: "shorten an axis, or split the sweep")
+        }
+        total += count
+      }
+    }
+  }
+
+  // MARK: One method
+
+  private enum EditKind: String, CaseIterable {
+    case prefactors
+    case lora
+  }
+
+  private enum OptimiserKind: String, CaseIterable {
+    case adamw
+    case solve
+  }
+
+  private static let decompositionFile = "a decomposition file in the target's folder"
+  private static let expectedMethod = "a method, as in `{edit: prefactors, ...}`"
+  private static let prefactorKeys = ["subcomponents", "decomposition", "alphas", "optimiser", "scan"]
+  private static let loraKeys = ["rank", "sites", "subcomponents", "scale"]
+
+  private func method(_ entry: SpecNode.Entry) throws(SweepSpecError) -> MethodSpec {
+    switch try Self.kind(of: entry.value) {
+    case .prefactors: try prefactors(entry)
+    case .lora: try lora(entry)
+    }
+  }
+
+  private static func kind(of node: SpecNode) throws(SweepSpecError) -> EditKind {
+    try SpecMapping(node: node, entries: node.entries(expectedMethod))
+      .required("edit", "prefactors or lora").choice(of: EditKind.self)
+  }
+
+  /// The keys of a method, if it has none that belong elsewhere.
+  private func keys(
+    of entry: SpecNode.Entry, _ own: [String], other: [String], edit: EditKind
+  ) throws(SweepSpecError) -> SpecMapping {
+    try entry.value.mapping(Self.expectedMethod, keys: ["edit"] + own + ["grid"] + TrainingReader.settingKeys) { key in
+      if TrainingReader.sharedAxes.contains(key) { return "`\(key)` is an axis: write `grid: {\(key): [...]}`" }
+      return other.contains(key) ? "`\(key)` has no meaning for edit: \(edit.rawValue)" : nil
+    }
+  }
+
+  private func prefactors(_ entry: SpecNode.Entry) throws(SweepSpecError) -> MethodSpec {
+    let method = try keys(of: entry, Self.prefactorKeys, other: Self.loraKeys, edit: .prefactors)
+    let subcomponents = try SubcomponentReader.list(method.required("subcomponents", "what to scale"))
+    let decomposition = try method["decomposition"]?.text(Self.decompositionFile) ?? decomposition
+
+    if let scan = method["scan"] {
+      try method.refuse(
+        ["alphas", "optimiser", "grid"] + TrainingReader.settingKeys,
+        advice: "the alphas of a scan are set, not trained; train in a method of its own")
+      let alphas = try scan.mapping("a mapping with the key alpha", keys: ["alpha"])
+        .required("alpha", "the values to set").distinct("a list of numbers") { node throws(SweepSpecError) in
+          try node.number("a finite number") { _ in true }
+        }
+      return MethodSpec(
+        name: entry.name,
+        edit: .scan(subcomponents: subcomponents, alphas: alphas, decomposition: decomposition), training: nil)
+    }
+
+    let tying = try method["alphas"]?.choice(of: AlphaTying.self) ?? .separate
+    let edit = MethodEdit.prefactors(subcomponents: subcomponents, alphas: tying, decomposition: decomposition)
+    guard let node = method["optimiser"], try node.choice(of: OptimiserKind.self) == .solve else {
+      return MethodSpec(name: entry.name, edit: edit, training: try training.adamW(for: method))
+    }
+    guard tying == .shared || subcomponents.count == 1 else {
+      throw node.refusal(
+        "expected one number to solve for, found \(subcomponents.count) separate alphas",
+        advice: "add `alphas: shared`, name one subcomponent, or use `optimiser: adamw`")
+    }
+    return MethodSpec(name: entry.name, edit: edit, training: try training.solve(for: method))
+  }
+
+  private func lora(_ entry: SpecNode.Entry) throws(SweepSpecError) -> MethodSpec {
+    let method = try keys(of: entry, Self.loraKeys, other: Self.prefactorKeys, edit: .lora)
+    let edit = MethodEdit.lora(
+      ranks: try ranks(method), sites: try sites(method),
+      scale: try method["scale"]?.number("a number above 0") { $0 > 0 })
+    return MethodSpec(name: entry.name, edit: edit, training: try training.adamW(for: method, ownAxes: ["rank"]))
+  }
+
+  /// `rank: 4`, or the axis `grid: {rank: [1, 4]}`.
+  private func ranks(_ method: SpecMapping) throws(SweepSpecError) -> [Int] {
+    let rank = { (node: SpecNode) throws(SweepSpecError) in
+      try node.wholeNumber("a whole number of at least 1") { $0 >= 1 }
+    }
+    switch (method["rank"], try TrainingReader.ownGrid(of: method, axes: ["rank"])?["rank"]) {
+    case (let node?, nil): return [try rank(node)]
+    case (nil, let axis?): return try axis.distinct("a list of ranks", read: rank)
+    case (nil, nil): return [try rank(method.required("rank", "the rank of B A"))]
+    case (_?, let axis?): throw axis.refusal("expected `rank` once, found it in the method too", advice: "keep one")
+    }
+  }
+
+  private func sites(_ method: SpecMapping) throws(SweepSpecError) -> SiteSelection {
+    let node = try method.required("sites", "where to add B A")
+    let isLocalised = if case .scalar("of-selected", _) = node.value { true } else { false }
+    guard isLocalised else {
+      try method.refuse(["subcomponents"], advice: "only `sites: of-selected` has a use for subcomponents")
+      return try SubcomponentReader.sites(node)
+    }
+    let selected =
+      if let own = method["subcomponents"] { try SubcomponentReader.list(own) } else {
+        try subcomponentsOfFirstPrefactorMethod(for: node)
+      }
+    return .named(Set(selected.map(\.site)).sorted().map(\.description))
+  }
+
+  private func subcomponentsOfFirstPrefactorMethod(for node: SpecNode) throws(SweepSpecError) -> [SubcomponentName] {
+    for entry in methods where try Self.kind(of: entry.value) == .prefactors {
+      let method = SpecMapping(node: entry.value, entries: try entry.value.entries(Self.expectedMethod))
+      return try SubcomponentReader.list(method.required("subcomponents", "what to scale"))
+    }
+    throw node.refusal(
+      "expected `subcomponents` beside of-selected, or a method with edit: prefactors whose subcomponents it can take; "
+        + "found neither",
+      advice: "add `subcomponents: [SITE:INDEX]`")
+  }
+}

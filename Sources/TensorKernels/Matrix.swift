@@ -201,6 +201,34 @@ public struct Matrix: FloatMatrix {
     }
   }
 
+  /// Multiplies column j by `factors[0, j]`.
+  public func scaleColumns(by factors: Matrix) {
+    precondition(factors.rows == 1 && factors.columns == columns, "one factor a column")
+    for row in 0..<rows {
+      for column in 0..<columns {
+        unsafe pointer[row * stride + column] *= factors.pointer[column]
+      }
+    }
+  }
+
+  /// A copy in which the rows stand `count` times, one copy behind the other.
+  public func repeated(_ count: Int) -> Matrix {
+    let result = Matrix(uninitializedRows: rows * count, columns: columns)
+    for copy in 0..<count { result.rows(copy * rows..<(copy + 1) * rows).copy(from: self) }
+    return result
+  }
+
+  /// A transposed copy.
+  public func transposed() -> Matrix {
+    let result = Matrix(uninitializedRows: columns, columns: rows)
+    for row in 0..<rows {
+      for column in 0..<columns {
+        unsafe result.pointer[column * result.stride + row] = pointer[row * stride + column]
+      }
+    }
+    return result
+  }
+
   /// Sum of the squares of all elements, in double precision.
   public var sumOfSquares: Double {
     var sum = 0.0
@@ -266,6 +294,17 @@ public struct Matrix: FloatMatrix {
     unsafe start = base
     self.rows = rows
     self.columns = columns
+  }
+
+  /// The position of the first element that differs from another matrix of the same shape; `nil` if none does.
+  public func firstDifference(from other: ConstantMatrix) -> (row: Int, column: Int)? {
+    precondition(rows == other.rows && columns == other.columns, "comparison of different shapes")
+    for row in 0..<rows {
+      for column in 0..<columns where unsafe start[row * stride + column] != other.start[row * stride + column] {
+        return (row, column)
+      }
+    }
+    return nil
   }
 
   /// The position of the first element that is infinite or not a number; `nil` if all are finite.

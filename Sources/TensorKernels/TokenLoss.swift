@@ -44,38 +44,35 @@ public enum TokenLoss {
     unsafe z[target] -= weight * (1 - uniform)
   }
 
-  /// KL(base || edited) of a row, nats. If `weight` is given, the edited logits become `weight (p_edited - p_base)`.
-  public static func forwardKL(
-    edited: Matrix, editedLSE: Float, base: some FloatMatrix, baseLSE: Float, row: Int, baseRow: Int, weight: Float?
-  ) -> Float {
-    let n = check(edited, base, row, baseRow)
-    return withExtendedLifetime(base) {
-      let z = unsafe edited.pointer + row * edited.stride
-      return unsafe RowKernels.forwardKL(
-        z, editedLSE, base.base + baseRow * base.stride, baseLSE, n, weight: weight ?? 0,
-        gradient: weight == nil ? nil : z)
-    }
+  /// Which way a Kullback-Leibler divergence is taken.
+  public enum Direction: Sendable {
+    /// KL(base || edited) = Σ p_base (log p_base - log p_edited).
+    case baseToEdited
+    /// KL(edited || base) = Σ p_edited (log p_edited - log p_base).
+    case editedToBase
   }
 
-  /// KL(edited || base) of a row, nats. If `weight` is given, the edited logits become its gradient times `weight`.
-  public static func reverseKL(
-    edited: Matrix, editedLSE: Float, base: some FloatMatrix, baseLSE: Float, row: Int, baseRow: Int, weight: Float?
+  /// The divergence between a row of edited logits and a row of base logits, nats. If `weight` is given, the edited
+  /// logits become the divergence's gradient times `weight`.
+  public static func divergence(
+    _ direction: Direction, edited: Matrix, editedLSE: Float, base: Matrix, baseLSE: Float, row: Int, baseRow: Int,
+    weight: Float?
   ) -> Float {
-    let n = check(edited, base, row, baseRow)
-    return withExtendedLifetime(base) {
-      let z = unsafe edited.pointer + row * edited.stride
-      let reference = unsafe base.base + baseRow * base.stride
+    precondition(row >= 0 && row < edited.rows && baseRow >= 0 && baseRow < base.rows, "row outside the logits")
+    precondition(edited.columns == base.columns, "two vocabularies")
+    let n = edited.columns
+    let z = unsafe edited.pointer + row * edited.stride
+    let reference = unsafe base.base + baseRow * base.stride
+    switch direction {
+    case .baseToEdited:
+      return unsafe RowKernels.forwardKL(
+        z, editedLSE, reference, baseLSE, n, weight: weight ?? 0, gradient: weight == nil ? nil : z)
+    case .editedToBase:
       let kl = unsafe RowKernels.reverseKL(z, editedLSE, reference, baseLSE, n)
       if let weight {
         unsafe RowKernels.reverseKLGradient(z, editedLSE, reference, baseLSE, n, weight: weight, kl: kl)
       }
       return kl
     }
-  }
-
-  private static func check(_ edited: Matrix, _ base: some FloatMatrix, _ row: Int, _ baseRow: Int) -> Int {
-    precondition(row >= 0 && row < edited.rows && baseRow >= 0 && baseRow < base.rows, "row outside the logits")
-    precondition(edited.columns == base.columns, "two vocabularies")
-    return edited.columns
   }
 }

@@ -1,0 +1,51 @@
+/// Measures cross-entropies of the base or an edited model on token windows.
+public struct Evaluator {
+  /// Rows of one forward pass, at most (a longer window has a pass of its own).
+  public static let rowsPerPass = 1024
+
+  private let model: TargetModel
+
+  /// Creates an evaluator.
+  public init(model: TargetModel) {
+    self.model = model
+  }
+
+  /// Cross-entropy of every predicted token, nats, window by window.
+  ///
+  /// - Parameter shouldStop: asked before every pass; `true` ends the measurement with `nil`.
+  public func tokenCrossEntropies(
+    of windows: [TokenWindow], edit: (any Edit)? = nil, shouldStop: () -> Bool = { false }
+  ) -> [[Float]]? {
+    let head = LossHead(model: model)
+    var result: [[Float]] = []
+    var start = 0
+    while start < windows.count {
+      guard !shouldStop() else { return nil }
+      var end = start + 1
+      var rows = windows[start].inputs.count
+      while end < windows.count, rows + windows[end].inputs.count <= Self.rowsPerPass {
+        rows += windows[end].inputs.count
+        end += 1
+      }
+      let group = windows[start..<end]
+      let batch = TokenBatch(sequences: group.map(\.inputs), edited: edit != nil)
+      let pass = PackedPass(model: model, batch: batch, edits: edit.map { [$0] } ?? [])
+      var losses = head.crossEntropies(residual: pass.forward(), targets: group.flatMap(\.targets))[...]
+      for window in group {
+        result.append(Array(losses.prefix(window.targets.count)))
+        losses = losses.dropFirst(window.targets.count)
+      }
+      start = end
+    }
+    return result
+  }
+
+  /// Mean cross-entropy over all predicted tokens, nats; `nil` if stopped.
+  public func meanCrossEntropy(
+    of windows: [TokenWindow], edit: (any Edit)? = nil, shouldStop: () -> Bool = { false }
+  ) -> Double? {
+    guard let losses = tokenCrossEntropies(of: windows, edit: edit, shouldStop: shouldStop) else { return nil }
+    let sum = losses.reduce(0.0) { $1.reduce($0) { $0 + Double($1) } }
+    return sum / Double(losses.reduce(0) { $0 + $1.count })
+  }
+}

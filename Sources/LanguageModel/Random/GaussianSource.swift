@@ -1,0 +1,17 @@
+internal import Foundation
+
+/// Normally distributed numbers of mean 0 and variance 1 by the method of Box and Muller (1958), two at a time.
+struct GaussianSource {
+  private var spare: Double?
+
+  mutating func next(using generator: inout some RandomNumberGenerator) -> Double {
+    if let spare {
+      self.spare = nil
+      return spare
+    }
+    let radius = (-2 * log(1 - Double.random(in: 0..<1, using: &generator))).squareRoot()
+    let angle = 2 * Double.pi * Double.random(in: 0..<1, using: &generator)
+    spare = radius * sin(angle)
+    return radius * cos(angle)
+  }
+}

@@ -15,6 +15,7 @@ let strict: [SwiftSetting] = [
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -43,7 +44,8 @@ let package = Package(
 
     // The engine.
     .target(name: "TensorKernels", dependencies: ["CBLAS", "CTensorKernels"], swiftSettings: strict),
-    .target(name: "LanguageModel", dependencies: ["TensorKernels", yams], swiftSettings: strict),
+    .target(
+      name: "LanguageModel", dependencies: ["ContentHash", "TensorKernels", heap, yams], swiftSettings: strict),
 
     // Messages, sockets, storage.
     .target(

@@ -1,0 +1,91 @@
+/// Something that the scheduler wants kept. All writes of one decision are committed together, before anything that
+/// the same decision sends.
+public enum StoreWrite: Sendable, Hashable {
+  /// A cell is leased: the attempt exists from now on, and its number is spent.
+  case leased(AttemptID, CellID, WorkerID)
+  /// A worker still runs an attempt that had been recorded as lost.
+  case adopted(AttemptID)
+  /// An attempt has ended.
+  case ended(AttemptID, AttemptOutcome)
+  /// An attempt has ended with the first result of its fingerprint.
+  case result(AttemptID, DeliveredResult)
+  /// An attempt has ended with a result that differs from the first of its fingerprint: a reproducibility fault.
+  case fault(AttemptID, DeliveredResult)
+  /// A cell has come to its end. Written exactly once a cell.
+  case outcome(CellID, CellOutcome)
+  /// A worker came or went.
+  case worker(WorkerID, WorkerChange)
+}
+
+/// How a cell ended.
+public enum CellOutcome: Sendable, Hashable {
+  /// The store has a result of its fingerprint.
+  case completed
+  /// The failure that decided it.
+  case failed(CellFailure)
+  /// Called off.
+  case cancelled
+}
+
+/// How an attempt ended, other than with the first result of its fingerprint.
+public enum AttemptOutcome: Sendable, Hashable {
+  /// Its result equals one that was there before.
+  case duplicate
+  /// Its worker reported a failure.
+  case failed(CellFailure)
+  /// Its lease was given up. Its worker may still come back with it.
+  case lost(LeaseLoss, message: String)
+  /// Its cell came to an end without it.
+  case revoked
+
+  /// Whether it uses up one of the attempts that a cell is allowed.
+  var isCounted: Bool {
+    switch self {
+    case .failed(let failure): failure.kind.isTransient && failure.kind != .preempted
+    case .lost(let loss, _): loss.isCounted
+    case .duplicate, .revoked: false
+    }
+  }
+}
+
+/// Why a lease was given up.
+public enum LeaseLoss: String, Sendable, Hashable, Codable, CaseIterable {
+  /// Its worker fell silent.
+  case workerLost = "worker-lost"
+  /// Its worker spoke of it once and then no longer.
+  case forgotten
+  /// Its worker never spoke of it: the message that carried it did not arrive. Says nothing about the cell.
+  case undelivered
+  /// Its worker ended in good order. Says nothing about the cell.
+  case workerLeft = "worker-left"
+  /// The coordinator was restarted, and the worker did not come back. Says nothing about the cell.
+  case abandoned
+
+  /// Whether the loss may have been caused by the cell.
+  var isCounted: Bool {
+    switch self {
+    case .workerLost, .forgotten: true
+    case .undelivered, .workerLeft, .abandoned: false
+    }
+  }
+}
+
+/// What happened to a worker.
+public enum WorkerChange: Sendable, Hashable {
+  /// It said hello.
+  case joined
+  /// It fell silent.
+  case lost
+  /// It ended in good order, for this reason.
+  case left(String)
+}
+
+extension CellFailure.Kind {
+  /// Whether the cell may come to a result in another attempt.
+  var isTransient: Bool {
+    switch self {
+    case .diverged, .refusedInput: false
+    case .engineFault, .workerLost, .preempted: true
+    }
+  }
+}

@@ -6,6 +6,8 @@ struct AddedTokens: Sendable {
   struct Token: Sendable {
     let id: Int
     let content: String
+    /// What is looked for: the content, in its composed form where it is looked for in composed text.
+    let pattern: String
     /// Matches only where no word character touches it.
     let singleWord: Bool
     /// Takes the white space before it along.
@@ -33,11 +35,11 @@ struct AddedTokens: Sendable {
 
   private var nodes = [Node()]
 
-  /// Tokens with their patterns in UTF-8; of two tokens with one pattern the first counts.
-  init(_ tokens: [(pattern: [UInt8], token: Token)]) {
-    for (pattern, token) in tokens where !pattern.isEmpty {
+  /// Of two tokens with one pattern the first counts.
+  init(_ tokens: some Sequence<Token>) {
+    for token in tokens {
       var node = 0
-      for byte in pattern {
+      for byte in token.pattern.utf8 {
         if let child = nodes[node].children[byte] {
           node = child
         } else {

@@ -17,6 +17,11 @@ struct CanonicalComposition {
     let first, second: Unicode.Scalar
   }
 
+  /// The composed form of a text.
+  mutating func normalize(_ text: String) -> String {
+    String(decoding: normalize(Array(text.utf8)[...]), as: UTF8.self)
+  }
+
   /// The composed form of UTF-8 text, which must be valid.
   mutating func normalize(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
     // Bytes from 0xcc on begin scalars from U+0300 on.

@@ -21,14 +21,8 @@ public struct Tokenizer: Sendable {
     self.path = path
     self.definition = definition
     idLimit = (definition.tokenTexts.keys.max() ?? -1) + 1
-    var composition = CanonicalComposition()
-    rawTokens = AddedTokens(
-      definition.addedTokens.filter { !$0.normalized }.map { (Array($0.content.utf8), $0) })
-    normalizedTokens = AddedTokens(
-      definition.addedTokens.filter(\.normalized).map { token in
-        let pattern = Array(token.content.utf8)
-        return (definition.composes ? Array(composition.normalize(pattern[...])) : pattern, token)
-      })
+    rawTokens = AddedTokens(definition.addedTokens.filter { !$0.normalized })
+    normalizedTokens = AddedTokens(definition.addedTokens.filter(\.normalized))
     let specialTexts = Set(definition.addedTokens.filter(\.special).map { Array($0.content.utf8) })
     specialIDs = Set(definition.tokenTexts.filter { specialTexts.contains(Array($0.value.utf8)) }.keys)
   }

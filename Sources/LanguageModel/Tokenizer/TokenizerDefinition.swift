@@ -14,7 +14,7 @@ struct TokenizerDefinition: Sendable {
   let steps: [Step]
   /// Added tokens by ascending id.
   let addedTokens: [AddedTokens.Token]
-  /// Every token as the file writes it.
+  /// Every token as the file writes it; added tokens by their pattern.
   let tokenTexts: [Int: String]
   /// Every token as the bytes it decodes to.
   let tokenBytes: [Int: [UInt8]]

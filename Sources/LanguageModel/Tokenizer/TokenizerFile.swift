@@ -30,10 +30,10 @@ struct TokenizerFile {
     try requirePlainBytePairs(model)
     let vocabulary = try self.vocabulary(model.member("vocab"))
     let merges = try self.merges(model.member("merges"), vocabulary)
-    let added = try addedTokens(root.member("added_tokens"), vocabulary)
+    let added = try addedTokens(root.member("added_tokens"), vocabulary, composes: composes)
 
     var texts = Dictionary(uniqueKeysWithValues: vocabulary.tokens.map { ($0.id, $0.text) })
-    for token in added { texts[token.id] = token.content }
+    for token in added { texts[token.id] = token.pattern }
     let byteIDs = ByteAlphabet.scalars.map { vocabulary[String($0)] }
     return TokenizerDefinition(
       composes: composes,
@@ -115,16 +115,20 @@ struct TokenizerFile {
   }
 
   private func addedTokens(
-    _ place: JSONPlace, _ vocabulary: Vocabulary
+    _ place: JSONPlace, _ vocabulary: Vocabulary, composes: Bool
   ) throws(InputFileError) -> [AddedTokens.Token] {
     guard !place.isNull else { return [] }
     var tokens: [AddedTokens.Token] = []
     var ids: [[UInt8]: Int] = [:]
+    var composition = CanonicalComposition()
     for element in try place.elements() {
+      let content = try element.member("content").string()
+      let normalized = try element.member("normalized").bool()
       let token = AddedTokens.Token(
-        id: try element.member("id").natural(), content: try element.member("content").string(),
+        id: try element.member("id").natural(), content: content,
+        pattern: composes && normalized ? composition.normalize(content) : content,
         singleWord: try element.member("single_word").bool(), leftStrip: try element.member("lstrip").bool(),
-        rightStrip: try element.member("rstrip").bool(), normalized: try element.member("normalized").bool(),
+        rightStrip: try element.member("rstrip").bool(), normalized: normalized,
         special: try element.member("special").bool())
       let key = Array(token.content.utf8)
       guard !key.isEmpty else { throw element.member("content").problem("expected text, found none") }

@@ -1,0 +1,150 @@
+public import SweepCore
+public import SweepWire
+
+extension WorkerSession {
+  /// Who a worker is and how patient.
+  public struct Configuration: Sendable, Hashable {
+    /// What the worker says of itself.
+    public var identity: WorkerIdentity
+    /// Unfinished leases, running and waiting together, that the worker wants to hold: more than one, so that the
+    /// engine does not wait for a round trip between cells.
+    public var credit: Int
+    /// Silence after which the coordinator is taken for lost, until a welcome says otherwise.
+    public var lostAfter: Duration
+    /// The longest pause between two connections.
+    public var longestPause: Duration
+    /// Silence after which the worker ends; `nil` = it tries for ever.
+    public var giveUpAfter: Duration?
+    /// Time that a worker told to stop waits for its last outcomes to be acknowledged, once nothing runs any more.
+    public var farewell: Duration
+
+    /// Creates a configuration.
+    public init(
+      identity: WorkerIdentity, credit: Int = 2, lostAfter: Duration = .seconds(2),
+      longestPause: Duration = .seconds(5), giveUpAfter: Duration? = nil, farewell: Duration = .seconds(2)
+    ) {
+      precondition((1...WireProtocol.credit).contains(credit), "a worker that wants no cells has no use")
+      self.identity = identity
+      self.credit = credit
+      self.lostAfter = lostAfter
+      self.longestPause = longestPause
+      self.giveUpAfter = giveUpAfter
+      self.farewell = farewell
+    }
+  }
+
+  /// What can happen to a worker.
+  public enum Event: Sendable, Hashable {
+    /// The first event.
+    case started
+    /// The connection that ``Action/connect`` asked for cannot be made.
+    case connectFailed(String)
+    /// The connection broke.
+    case disconnected
+    /// The coordinator said something, over the present connection.
+    case received(ToWorker)
+    /// The coordinator sent what cannot be read.
+    case undecodable(WireError)
+    /// The engine has got further with the attempt that it runs.
+    case progressed(AttemptProgress)
+    /// The engine has ended the attempt that it ran.
+    case finished(AttemptID, AttemptOutcome)
+    /// The process was told to stop; what runs may go on for `grace`.
+    case stopRequested(grace: Duration)
+    /// Time passed: due at ``WorkerSession/nextDeadline``, harmless at any other moment.
+    case timeReached
+  }
+
+  /// What is to be done, in the order of the list.
+  public enum Action: Sendable, Hashable {
+    /// Open a new connection.
+    case connect
+    /// Give the connection up; nothing that waits to be sent may be sent any more.
+    case disconnect
+    /// Say this over the present connection; it may still be being made.
+    case send([FromWorker])
+    /// Have the engine run a cell. It is idle.
+    case run(LeasedCell, artefacts: [Artefact])
+    /// Tell the engine to end the attempt early. It reports ``Event/finished(_:_:)`` all the same.
+    case cancel(AttemptID)
+    /// Tell people.
+    case note(Note)
+    /// The last action: send what waits, close the connection, end.
+    case exit(WorkerOutcome)
+  }
+
+  /// What people may want to know.
+  public enum Note: Sendable, Hashable {
+    /// The coordinator admitted the worker.
+    case welcomed(Welcome)
+    /// The connection was given up; the next is made after the pause.
+    case lost(Loss, pause: Duration)
+    /// The coordinator has another store: these attempts mean nothing any more.
+    case dropped([AttemptID])
+    /// A message was out of place or unreadable.
+    case ignored(String)
+  }
+
+  /// Why a connection was given up.
+  public enum Loss: Sendable, Hashable {
+    /// It could not be made; the reason is given.
+    case connectFailed(String)
+    /// It broke.
+    case broken
+    /// Nothing was heard for so long.
+    case silent(Duration)
+  }
+}
+
+/// What an attempt came to on this worker.
+public enum AttemptOutcome: Sendable, Hashable {
+  /// It gave a result.
+  case result(AttemptResult)
+  /// It did not.
+  case failure(CellFailure)
+}
+
+/// How a worker's life ended.
+public enum WorkerOutcome: Sendable, Hashable {
+  /// The coordinator had no more for it to do; every outcome is acknowledged.
+  case drained
+  /// It was told to stop. `undelivered` attempts were neither acknowledged nor handed back in time: they will run
+  /// elsewhere.
+  case stopped(undelivered: Int)
+  /// The coordinator did not want it; the reason is given.
+  case refused(String)
+  /// The coordinator was not heard of for so long.
+  case gaveUp(after: Duration)
+}
+
+/// What a worker says of itself in every hello.
+public struct WorkerIdentity: Sendable, Hashable {
+  /// Its name, kept over reconnections.
+  public var workerID: WorkerID
+  /// The version of pdsweep that it was built from.
+  public var engineVersion: String
+  /// The engine's revision.
+  public var engineRevision: Int
+  /// Its machine's name.
+  public var host: String
+  /// Its process identifier.
+  public var processIdentifier: Int
+  /// Processor cores that it may use.
+  public var cores: Int
+  /// Memory of its machine, MiB.
+  public var memoryMiB: Int
+
+  /// Creates an identity.
+  public init(
+    workerID: WorkerID, engineVersion: String, engineRevision: Int, host: String, processIdentifier: Int, cores: Int,
+    memoryMiB: Int
+  ) {
+    self.workerID = workerID
+    self.engineVersion = engineVersion
+    self.engineRevision = engineRevision
+    self.host = host
+    self.processIdentifier = processIdentifier
+    self.cores = cores
+    self.memoryMiB = memoryMiB
+  }
+}

@@ -1,0 +1,62 @@
+public import Logging
+internal import SweepCore
+public import SweepWire
+
+/// A worker: a ``WorkerSession`` wired to a transport, an engine on its own thread, and the clock.
+///
+/// All that happens goes through one queue into the session, whose actions are performed in order. The session's task
+/// never blocks, so heartbeats leave on time while the engine trains.
+public final class Worker: Sendable {
+  /// Opens a connection to the coordinator; throws if the address cannot be one of a coordinator.
+  public typealias Connect = @Sendable () async throws -> any WorkerTransport
+
+  private let configuration: WorkerSession.Configuration
+  private let connect: Connect
+  private let makeRunner: @Sendable () -> any CellRunner
+  private let clock: any WorkerClock
+  private let logger: Logger
+  private let inputs = Mailbox<WorkerLoop.Input>()
+
+  /// Creates a worker; nothing happens until ``run()``.
+  ///
+  /// - Parameters:
+  ///   - configuration: who the worker is and how patient.
+  ///   - connect: opens a connection; called again after every loss.
+  ///   - makeRunner: makes the engine, on the engine's thread, when the first cell comes.
+  ///   - clock: what time it is.
+  ///   - logger: where to tell people.
+  public init(
+    _ configuration: WorkerSession.Configuration, connect: @escaping Connect,
+    makeRunner: @escaping @Sendable () -> any CellRunner, clock: any WorkerClock = SystemClock(), logger: Logger
+  ) {
+    self.configuration = configuration
+    self.connect = connect
+    self.makeRunner = makeRunner
+    self.clock = clock
+    self.logger = logger
+  }
+
+  /// Works until the coordinator drains or refuses the worker, it is told to stop, or its patience ends. To be called
+  /// once.
+  ///
+  /// - Throws: what `connect` throws the first time: an address that can never work. Later failures are tried again.
+  public func run() async throws -> WorkerOutcome {
+    let inputs = inputs
+    let engine = EngineThread.start(
+      identity: configuration.identity, clock: clock, makeRunner: makeRunner
+    ) { attempt, outcome in
+      inputs.put([.finished(attempt, outcome)])
+    }
+    defer { engine.close() }
+    var loop = WorkerLoop(
+      session: WorkerSession(configuration), connect: connect, engine: engine, clock: clock, logger: logger,
+      inputs: inputs)
+    return try await loop.run()
+  }
+
+  /// Tells the worker to stop: it hands back what it has not started, lets what runs go on for `grace`, then hands
+  /// that back too. Any thread may call it, before ``run()`` as well, and again to shorten the grace.
+  public func stop(grace: Duration) {
+    inputs.put([.stop(grace: grace)])
+  }
+}

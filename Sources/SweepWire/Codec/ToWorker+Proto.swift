@@ -110,7 +110,8 @@ extension ProtoArtefact {
 extension Artefact {
   init(_ artefact: ProtoArtefact) throws(WireError) {
     try check(artefact.path.utf8.count, within: 1...WireProtocol.pathBytes, "the length of an artefact's path")
-    guard artefact.path.hasPrefix("/"), !artefact.path.utf8.contains(0) else {
+    // Bytes, not characters: a combining mark after the slash would make another character of it.
+    guard artefact.path.utf8.first == UInt8(ascii: "/"), !artefact.path.utf8.contains(0) else {
       throw .invalid(field: "an artefact's path", expected: "absolute")
     }
     self.init(

@@ -8,7 +8,7 @@ struct TokenizerGoldenTests {
   private struct Case: Decodable {
     let text: String?
     let ids: [Int]
-    let decoded: String
+    let decoded: String?
     let decoded_skip_special: String?
   }
 
@@ -16,14 +16,18 @@ struct TokenizerGoldenTests {
     if let text = golden.text {
       #expect(tokenizer.encode(text) == golden.ids, "\(name): \(text.debugDescription)")
     }
+    guard let decoded = golden.decoded ?? golden.text else {
+      Issue.record("\(name): nothing to decode to")
+      return
+    }
     // Compared by bytes: strings that are only canonically equivalent are not what was decoded.
-    #expect(Array(tokenizer.decode(golden.ids).utf8) == Array(golden.decoded.utf8), "\(name): \(golden.ids)")
+    #expect(Array(tokenizer.decode(golden.ids).utf8) == Array(decoded.utf8), "\(name): \(golden.ids)")
     #expect(
       Array(tokenizer.decode(golden.ids, skippingSpecialTokens: true).utf8)
-        == Array((golden.decoded_skip_special ?? golden.decoded).utf8), "\(name): \(golden.ids)")
+        == Array((golden.decoded_skip_special ?? decoded).utf8), "\(name): \(golden.ids)")
     var decoder = StreamingDecoder(tokenizer)
     let parts = golden.ids.map { decoder.append($0) } + [decoder.finish()]
-    #expect(Array(parts.joined().utf8) == Array(golden.decoded.utf8), "\(name): \(golden.ids)")
+    #expect(Array(parts.joined().utf8) == Array(decoded.utf8), "\(name): \(golden.ids)")
   }
 
   @Test(

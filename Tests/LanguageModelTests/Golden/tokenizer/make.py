@@ -3,9 +3,10 @@ implementation (PyPI: tokenizers 0.23.3) encodes and decodes with it and with va
 
     python make.py
 
-All text here was written for this purpose. Each variant changes members of tokenizer.json, or of an earlier variant (its
-basis), by their path, and has cases of its own: `text` with its `ids`, or `ids` alone, and what these ids decode to with special tokens (`decoded`)
-and, where that differs, without (`decoded_skip_special`).
+All text here was written for this purpose. Each variant changes members of tokenizer.json, or of an earlier variant
+(its basis), by their path, and has cases of its own: `text` with its `ids`, or `ids` alone; what these ids decode to
+(`decoded`), where that is not the text; and what they decode to without special tokens (`decoded_skip_special`), where
+that differs.
 """
 
 import copy
@@ -172,8 +173,12 @@ def cases(tokenizer: Tokenizer, texts: list[str], source: random.Random) -> list
     def case(ids: list[int], **members) -> dict:
         decoded = tokenizer.decode(ids, skip_special_tokens=False)
         without = tokenizer.decode(ids, skip_special_tokens=True)
-        result = {**members, "ids": ids, "decoded": decoded}
-        return result if without == decoded else {**result, "decoded_skip_special": without}
+        result = {**members, "ids": ids}
+        if decoded != members.get("text"):
+            result["decoded"] = decoded
+        if without != decoded:
+            result["decoded_skip_special"] = without
+        return result
 
     result = [case(tokenizer.encode(text, add_special_tokens=False).ids, text=text) for text in texts]
     limit = tokenizer.get_vocab_size() + 2

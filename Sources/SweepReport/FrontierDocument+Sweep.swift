@@ -26,18 +26,18 @@ extension FrontierDocument {
     methods = analysis.methods.map { method in
       Method(
         name: method.name, cells: Self.counts(method.cells), frontier: points(method.plane),
-        frontier3d: points(method.space),
+        frontierWithTokens: points(method.space),
         budgets: method.budgets.map { budget in
           Budget(
             tokenBudget: budget.tokenBudget, frontier: points(budget.plane),
             medianFrontier: budget.settingsFront.map { Setting(budget.settings[$0]) })
         },
         hypervolume: method.hypervolume.map { Splits($0.plane) },
-        hypervolume3d: method.hypervolume.map { Splits($0.space) },
+        hypervolumeWithTokens: method.hypervolume.map { Splits($0.space) },
         tokensToTarget: Target(method.tokensToTarget, analysis))
     }
     frontier = points(analysis.plane)
-    frontier3d = points(analysis.space)
+    frontierWithTokens = points(analysis.space)
   }
 
   /// Every state by name, those without cells included.

@@ -25,7 +25,7 @@ struct FrontierDocument: Encodable {
   /// The front of all methods: retention cost (less) and removal (more), decided on validation.
   var frontier: [Point]
   /// The same with the token budget (less) as third axis.
-  var frontier3d: [Point]
+  var frontierWithTokens: [Point]
 
   struct Units: Encodable {
     var removal = "nats: mean cross-entropy of the edited model on the forget corpora"
@@ -33,7 +33,7 @@ struct FrontierDocument: Encodable {
     var offTargetCost = "nats: increase of an observed corpus's cross-entropy over the base model"
     var tokenBudget = "tokens of the forget corpora that training may see"
     var hypervolume = "nats^2: retention cost x removal"
-    var hypervolume3d = "nats^2 x doublings: retention cost x removal x log2(1 + token budget)"
+    var hypervolumeWithTokens = "nats^2 x doublings: retention cost x removal x log2(1 + token budget)"
   }
 
   struct Corpora: Encodable {
@@ -72,11 +72,11 @@ struct FrontierDocument: Encodable {
     var cells: [String: Int]
     /// The method's front, by ascending retention cost on validation.
     var frontier: [Point]
-    var frontier3d: [Point]
+    var frontierWithTokens: [Point]
     /// One entry for each token budget with measurements, ascending.
     var budgets: [Budget]
     var hypervolume: Splits?
-    var hypervolume3d: Splits?
+    var hypervolumeWithTokens: Splits?
     var tokensToTarget: Target
   }
 
@@ -169,6 +169,7 @@ extension ReportedSweep {
   /// each field means.
   public func frontierJSON() -> String {
     let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     do {
       return String(decoding: try encoder.encode(FrontierDocument(self)), as: UTF8.self) + "\n"

@@ -8,13 +8,13 @@ internal import SweepCore
 /// - `cell`, `method`, `fingerprint`, `state`, `failure_kind`, `failure`, `token_budget`, `seed`;
 /// - the settings: `edit` to `retain_tokens` (`subcomponents` and `sites` separated by spaces);
 /// - `step`: updates done before the measurement; `is_final`: whether it measures the finished edit;
-/// - for both splits `removal_*`, `retention_cost_*`, for each observed corpus `NAME_cost_*`, and for every corpus
-///   `NAME_cross_entropy_*` of the edited model;
+/// - for both splits `removal_*`, `retention_cost_*`, for each observed corpus `cost_NAME_*`, and for every corpus
+///   `cross_entropy_NAME_*` of the edited model;
 /// - `on_budget_frontier`: on the front of its method at its token budget; `on_method_frontier`: of its method;
-///   `on_frontier`: of all methods; `on_method_frontier_3d`, `on_frontier_3d`: the same with the token budget as
-///   third axis;
-/// - of the finished edit: `alphas` in the order of `subcomponents`, `lora_norms` as `site=norm` (Frobenius norm of
-///   the change), `lora_norm` of all sites together;
+///   `on_frontier`: of all methods; `on_method_frontier_with_tokens`, `on_frontier_with_tokens`: of the last two with
+///   the token budget as third axis;
+/// - of the finished edit: `learned_alphas` in the order of `subcomponents`, `lora_norms` as `site=norm` (Frobenius
+///   norm of the change), `lora_norm` of all sites together;
 /// - `forget_tokens`, `retain_tokens_seen`: tokens seen in a pass.
 extension ReportedSweep {
   /// `cells.csv`.
@@ -62,8 +62,8 @@ private struct PointColumns {
       ("on_budget_frontier", Set(analysis.methods.flatMap { $0.budgets.flatMap(\.plane) })),
       ("on_method_frontier", Set(analysis.methods.flatMap(\.plane))),
       ("on_frontier", Set(analysis.plane)),
-      ("on_method_frontier_3d", Set(analysis.methods.flatMap(\.space))),
-      ("on_frontier_3d", Set(analysis.space)),
+      ("on_method_frontier_with_tokens", Set(analysis.methods.flatMap(\.space))),
+      ("on_frontier_with_tokens", Set(analysis.space)),
     ]
     observed = sweep.names(of: .observe)
     corpora = sweep.corpora.map(\.name)
@@ -77,10 +77,10 @@ private struct PointColumns {
     names += CellSettings.fields.map(\.name)
     names += ["step", "is_final"]
     names += bothSplits("removal") + bothSplits("retention_cost")
-    names += observed.flatMap { bothSplits("\($0)_cost") }
-    names += corpora.flatMap { bothSplits("\($0)_cross_entropy") }
+    names += observed.flatMap { bothSplits("cost_\($0)") }
+    names += corpora.flatMap { bothSplits("cross_entropy_\($0)") }
     names += memberships.map(\.name)
-    names += ["alphas", "lora_norms", "lora_norm", "forget_tokens", "retain_tokens_seen"]
+    names += ["learned_alphas", "lora_norms", "lora_norm", "forget_tokens", "retain_tokens_seen"]
     return names
   }
 

@@ -1,0 +1,84 @@
+public import Foundation
+
+/// A file of an export.
+public struct ExportedFile: Sendable, Hashable {
+  /// The name in the folder.
+  public let name: String
+  /// The content.
+  public let text: String
+}
+
+extension ReportedSweep {
+  /// The files of an export. All but `provenance.csv` are the same, byte for byte, for the same results.
+  public func exportedFiles() -> [ExportedFile] {
+    [
+      ExportedFile(name: "cells.csv", text: cellsCSV()),
+      ExportedFile(name: "steps.csv", text: stepsCSV()),
+      ExportedFile(name: "frontier.csv", text: frontierCSV()),
+      ExportedFile(name: "frontier.json", text: frontierJSON()),
+      ExportedFile(name: "frontier.svg", text: frontierSVG()),
+      ExportedFile(name: "provenance.csv", text: provenanceCSV()),
+    ]
+  }
+}
+
+/// Writes exports.
+public enum ExportFolder {
+  /// Writes files into a folder, which is made if it is not there.
+  ///
+  /// Each file appears whole or not at all: it is written beside its place under another name and then renamed. A
+  /// failure leaves the files before it written and the others as they were.
+  ///
+  /// - Returns: Where the files are, in their order.
+  /// - Throws: ``ExportError`` for the first thing that cannot be written.
+  @discardableResult
+  public static func write(_ files: [ExportedFile], to folder: URL) throws(ExportError) -> [URL] {
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    } catch {
+      throw ExportError(action: "make the folder", path: folder.path, cause: error)
+    }
+    var written: [URL] = []
+    for file in files {
+      let place = folder.appending(path: file.name, directoryHint: .notDirectory)
+      do {
+        try Data(file.text.utf8).write(to: place, options: .atomic)
+      } catch {
+        throw ExportError(action: "write", path: place.path, cause: error)
+      }
+      written.append(place)
+    }
+    return written
+  }
+}
+
+/// Why an export could not be written.
+public struct ExportError: Error, Sendable, Hashable, LocalizedError, CustomStringConvertible {
+  /// The folder or file.
+  public let path: String
+  /// One line for people.
+  public let description: String
+
+  /// The same line.
+  public var errorDescription: String? { description }
+
+  init(action: String, path: String, cause: any Error) {
+    self.path = path
+    let reason =
+      switch (cause as? CocoaError)?.code {
+      case .fileWriteOutOfSpace: "the disk is full; free some space or choose another folder"
+      case .fileWriteNoPermission: "permission denied; choose a folder that you may write to"
+      case .fileWriteVolumeReadOnly: "the file system is read-only; choose another folder"
+      case .fileWriteFileExists: "a file stands where the folder should be; move it or choose another folder"
+      default: "\(Self.systemReason(cause)); check the path or choose another folder"
+      }
+    description = "cannot \(action) \(path): \(reason)"
+  }
+
+  /// What the system call said, where it is known.
+  private static func systemReason(_ error: any Error) -> String {
+    let underlying = (error as? CocoaError)?.underlying as? POSIXError
+    let text = underlying.map { "\($0.code)" } ?? error.localizedDescription
+    return text.split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+}

@@ -20,7 +20,8 @@ public struct CellSpecification: Sendable, Hashable, Codable {
   public var evaluation: EvaluationSettings
   /// What is edited.
   public var edit: EditSpecification
-  /// How the edit is learned; `nil` when it is set rather than trained (an alpha scan).
+  /// How the edit is learned; `nil` when it is set rather than trained (an alpha scan), or stays as it starts (a token
+  /// budget of 0: all alphas 1, B = 0).
   public var training: TrainingSpecification?
   /// Chooses the drawn tokens and the initialisation.
   public var seed: UInt64

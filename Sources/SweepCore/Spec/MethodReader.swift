@@ -149,7 +149,7 @@ struct MethodReader {
     return .named(Set(selected.map(\.site)).sorted().map(\.description))
   }
 
-  private func subcomponentsOfFirstPrefactorMethod(for node: SpecNode) throws(SweepSpecError) -> [SubcomponentName] {
+  private func subcomponentsOfFirstPrefactorMethod(for node: SpecNode) throws(SweepSpecError) -> [SubcomponentPath] {
     for entry in methods where try Self.kind(of: entry.value) == .prefactors {
       let method = SpecMapping(node: entry.value, entries: try entry.value.entries(Self.expectedMethod))
       return try SubcomponentReader.list(method.required("subcomponents", "what to scale"))

@@ -4,7 +4,7 @@ enum SubcomponentReader {
   ///
   /// The form `{select: ..., corpus: ..., count: ...}`, which chooses by what a harvest found of the subcomponents, is
   /// part of the sweep file's syntax: it is checked, and then refused, because this version reads no harvest.
-  static func list(_ node: SpecNode) throws(SweepSpecError) -> [SubcomponentName] {
+  static func list(_ node: SpecNode) throws(SweepSpecError) -> [SubcomponentPath] {
     if case .mapping = node.value {
       try checkSelection(node)
       throw node.refusal(
@@ -24,34 +24,34 @@ enum SubcomponentReader {
         expected: "all, of-selected or a list of sites", advice: node.suggestion(among: ["all", "of-selected"]))
     }
     let sites = try node.distinct("all, of-selected or a list of sites") { element throws(SweepSpecError) in
-      let path = try element.text(SiteName.syntax)
-      guard let site = SiteName(path) else {
+      let path = try element.text(SitePath.syntax)
+      guard let site = SitePath(path) else {
         throw element.mismatch(
-          expected: SiteName.syntax, advice: SiteName.suggestion(for: path).map { "did you mean \($0)?" })
+          expected: SitePath.syntax, advice: SitePath.suggestion(for: path).map { "did you mean \($0)?" })
       }
       return site
     }
     return .named(sites.sorted().map(\.description))
   }
 
-  private static func subcomponent(_ node: SpecNode) throws(SweepSpecError) -> SubcomponentName {
-    let expected = "SITE:INDEX, where SITE is \(SiteName.syntax) and INDEX a whole number of at least 0"
+  private static func subcomponent(_ node: SpecNode) throws(SweepSpecError) -> SubcomponentPath {
+    let expected = "SITE:INDEX, where SITE is \(SitePath.syntax) and INDEX a whole number of at least 0"
     // Without quotes and with a space after the colon, YAML reads a mapping of one key.
     if case .mapping = node.value {
       throw node.mismatch(expected: expected, advice: "put the name in quotes, without spaces")
     }
     let text = try node.text(expected)
-    if let name = SubcomponentName(text) { return name }
+    if let name = SubcomponentPath(text) { return name }
 
     let colon = text.lastIndex(of: ":") ?? text.endIndex
     let (path, index) = (text[..<colon], text[colon...].dropFirst())
-    if SiteName(path) != nil {
+    if SitePath(path) != nil {
       throw node.mismatch(expected: expected, advice: "end it with the subcomponent's number, as in \(path):8")
     }
     let number = Int(canonical: index)
     throw node.mismatch(
       expected: expected,
-      advice: SiteName.suggestion(for: path).map { "did you mean \($0)\(number.map { ":\($0)" } ?? ":INDEX")?" })
+      advice: SitePath.suggestion(for: path).map { "did you mean \($0)\(number.map { ":\($0)" } ?? ":INDEX")?" })
   }
 
   // MARK: Selection by harvest

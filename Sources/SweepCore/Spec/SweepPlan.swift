@@ -36,7 +36,7 @@ public struct PlannedCell: Sendable, Hashable {
   public var edit: EditSpecification
   /// How it is learned; `nil` when the edit is set, or left as it starts.
   public var training: TrainingSpecification?
-  /// The seed; 0 where nothing is drawn.
+  /// The seed. Where nothing is drawn: the method's first, or 0 for a scan.
   public var seed: UInt64
 
   /// Forget-corpus tokens that the fine-tune may see.
@@ -72,8 +72,10 @@ extension PlannedCell {
     let edits = method.editSpecifications
     guard let training = method.training, tokenBudget > 0 else {
       let untrained = method.training == nil ? edits[...] : edits.prefix(1)
+      let seed = method.training?.seeds.first ?? 0
       return untrained.map {
-        PlannedCell(method: method.name, decomposition: method.decomposition, edit: $0, training: nil, seed: 0)
+        PlannedCell(
+          method: method.name, decomposition: method.decomposition, edit: $0, training: nil, seed: UInt64(seed))
       }
     }
     return training.seeds.flatMap { seed in

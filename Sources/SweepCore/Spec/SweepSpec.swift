@@ -66,9 +66,9 @@ public struct MethodSpec: Sendable, Hashable {
 /// What a method edits.
 public enum MethodEdit: Sendable, Hashable {
   /// Trained prefactors of subcomponents of a decomposition file.
-  case prefactors(subcomponents: [SubcomponentName], alphas: AlphaTying, decomposition: String)
+  case prefactors(subcomponents: [SubcomponentPath], alphas: AlphaTying, decomposition: String)
   /// Prefactors that are set to each of these alphas in turn, all subcomponents to the same.
-  case scan(subcomponents: [SubcomponentName], alphas: [Double], decomposition: String)
+  case scan(subcomponents: [SubcomponentPath], alphas: [Double], decomposition: String)
   /// Low-rank factors of each of these ranks in turn. The change is `scale / rank` x B A; `nil` means a scale equal
   /// to the rank, so that the factor is 1.
   case lora(ranks: [Int], sites: SiteSelection, scale: Double?)

@@ -26,10 +26,11 @@ struct SweepPlanTests {
 
   @Test("has a single cell for a token budget of 0 even where the rank varies")
   func untrainedRanks() throws {
-    let text = SpecFixture.replacing("grid: {rank: [1, 4],", with: "grid: {token_budget: [0, 4], rank: [1, 4],")
+    let text = SpecFixture.replacing(
+      "grid: {rank: [1, 4],", with: "grid: {token_budget: [0, 4], seed: [5, 3], rank: [1, 4],")
     let cells = SweepPlan(try SpecFixture.spec(text)).cells.filter { $0.method == "low-rank" && $0.tokenBudget == 0 }
     #expect(cells.map(\.edit) == [.lora(rank: 1, sites: .all, scale: 1)])
-    #expect(cells.allSatisfy { $0.training == nil && $0.seed == 0 })
+    #expect(cells.allSatisfy { $0.training == nil && $0.seed == 5 })
   }
 
   @Test("has each cell once")

@@ -37,7 +37,7 @@ struct SweepSpecReadingTests {
     #expect(
       method.edit
         == .prefactors(
-          subcomponents: [SubcomponentName(site: SiteName(block: 0, matrix: .fullyConnected), index: 0)],
+          subcomponents: [SubcomponentPath(site: SitePath(block: 0, matrix: .expand), index: 0)],
           alphas: .separate, decomposition: "decomposition.safetensors"))
     let training = try #require(method.training)
     #expect(training.seeds == [0])

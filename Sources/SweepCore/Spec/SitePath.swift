@@ -1,5 +1,5 @@
 /// A weight matrix that can be edited, by its path: `h.2.mlp.down_proj`. Ordered as the model applies them.
-public struct SiteName: Sendable, Hashable, Comparable, CustomStringConvertible {
+public struct SitePath: Sendable, Hashable, Comparable, CustomStringConvertible {
   /// The matrices of a block, in the order of the forward pass.
   public enum Matrix: String, Sendable, Hashable, CaseIterable {
     /// Queries.
@@ -11,9 +11,9 @@ public struct SiteName: Sendable, Hashable, Comparable, CustomStringConvertible 
     /// The attention's output.
     case output = "attn.o_proj"
     /// Into the MLP's hidden layer.
-    case fullyConnected = "mlp.c_fc"
+    case expand = "mlp.c_fc"
     /// Out of the MLP's hidden layer.
-    case down = "mlp.down_proj"
+    case contract = "mlp.down_proj"
   }
 
   /// The block, from 0.
@@ -45,30 +45,30 @@ public struct SiteName: Sendable, Hashable, Comparable, CustomStringConvertible 
   /// The valid path nearest to a mistyped one; `nil` if none is near.
   static func suggestion(for path: some StringProtocol) -> String? {
     let block = path.drop { !$0.isASCII || !$0.isNumber }.prefix { $0.isASCII && $0.isNumber }
-    let candidates = Matrix.allCases.map { SiteName(block: Int(block) ?? 0, matrix: $0).description }
+    let candidates = Matrix.allCases.map { SitePath(block: Int(block) ?? 0, matrix: $0).description }
     return NearestName.suggestion(for: String(path), among: candidates)
   }
 
   /// Orders by block, then as the forward pass goes.
-  public static func < (left: SiteName, right: SiteName) -> Bool {
+  public static func < (left: SitePath, right: SitePath) -> Bool {
     (left.block, left.matrix.place) < (right.block, right.matrix.place)
   }
 }
 
-extension SiteName.Matrix {
+extension SitePath.Matrix {
   /// Position in the forward pass.
   fileprivate var place: Int { Self.allCases.firstIndex(of: self) ?? Self.allCases.count }
 }
 
 /// A rank-1 part of a decomposed site: `h.2.mlp.down_proj:2359`.
-public struct SubcomponentName: Sendable, Hashable, CustomStringConvertible {
+public struct SubcomponentPath: Sendable, Hashable, CustomStringConvertible {
   /// The matrix that it is a part of.
-  public let site: SiteName
+  public let site: SitePath
   /// Its index in the decomposition, from 0.
   public let index: Int
 
   /// Creates a name.
-  public init(site: SiteName, index: Int) {
+  public init(site: SitePath, index: Int) {
     self.site = site
     self.index = index
   }
@@ -76,7 +76,7 @@ public struct SubcomponentName: Sendable, Hashable, CustomStringConvertible {
   /// Parses `site:index`; `nil` for anything else.
   public init?(_ text: String) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 2, let site = SiteName(parts[0]), let index = Int(canonical: parts[1]) else { return nil }
+    guard parts.count == 2, let site = SitePath(parts[0]), let index = Int(canonical: parts[1]) else { return nil }
     self.init(site: site, index: index)
   }
 

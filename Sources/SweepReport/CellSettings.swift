@@ -109,11 +109,15 @@ struct SettingsDescriber {
   private let varying: [String: Set<String>]
 
   init(_ records: [CellRecord]) {
+    self.init(records.lazy.map(\.cell))
+  }
+
+  init(_ cells: some Sequence<Cell>) {
     var seen: [String: [String: Set<String?>]] = [:]
-    for record in records {
-      let settings = CellSettings(record.cell.specification)
+    for cell in cells {
+      let settings = CellSettings(cell.specification)
       for field in CellSettings.fields {
-        seen[record.cell.method, default: [:]][field.name, default: []].insert(field.text(settings))
+        seen[cell.method, default: [:]][field.name, default: []].insert(field.text(settings))
       }
     }
     varying = seen.mapValues { Set($0.filter { $0.value.count > 1 }.keys) }
@@ -121,14 +125,20 @@ struct SettingsDescriber {
 
   /// The settings that matter of a point: `lr 0.1, retain 10, steps 100`.
   func text(for point: TradeOffPoint) -> String {
-    let settings = CellSettings(point.cell.specification)
-    let varying = varying[point.cell.method, default: []]
+    let settings = text(for: point.cell)
+    guard !point.isFinal else { return settings }
+    return (settings.isEmpty ? "" : settings + ", ") + "at step \(point.evaluation.step)"
+  }
+
+  /// The settings that matter of a cell.
+  func text(for cell: Cell) -> String {
+    let settings = CellSettings(cell.specification)
+    let varying = varying[cell.method, default: []]
     var parts = CellSettings.fields.compactMap { field -> String? in
       guard field.isMain || varying.contains(field.name), let text = field.text(settings) else { return nil }
       return "\(field.label) \(Double(text) != nil && text.hasSuffix(".0") ? String(text.dropLast(2)) : text)"
     }
     if settings.optimiser == "solve", !varying.contains("optimiser") { parts.insert("solve", at: 0) }
-    if !point.isFinal { parts.append("at step \(point.evaluation.step)") }
     return parts.joined(separator: ", ")
   }
 }

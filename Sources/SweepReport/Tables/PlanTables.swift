@@ -1,0 +1,52 @@
+public import SweepCore
+
+extension SweepPlan {
+  /// The number of cells of every method under every token budget, for a terminal: lines that end in a line feed.
+  public func countTable() -> String {
+    var methods: [String] = []
+    var counts: [String: [Int: Int]] = [:]
+    for cell in cells {
+      if counts[cell.method] == nil { methods.append(cell.method) }
+      counts[cell.method, default: [:]][cell.tokenBudget, default: 0] += 1
+    }
+    let budgets = Set(cells.map(\.tokenBudget)).sorted()
+
+    var table = AlignedTable(
+      [("method", .left)] + budgets.map { (grouped($0), .right) } + [("cells", .right)])
+    for method in methods {
+      let row = counts[method, default: [:]]
+      table.append([method] + budgets.map { row[$0].map(grouped) ?? "-" } + [grouped(row.values.reduce(0, +))])
+    }
+    let columns = budgets.map { budget in counts.values.reduce(0) { $0 + $1[budget, default: 0] } }
+    table.append(["all"] + columns.map(grouped) + [grouped(cells.count)])
+    return "Cells by method and token budget (forget-corpus tokens; 0 = nothing is trained)\n\n" + table.text
+  }
+}
+
+extension ResolvedSweep {
+  /// Every cell in its order, for a terminal: lines that end in a line feed.
+  public func cellTable() -> String {
+    let describer = SettingsDescriber(cells)
+    var table = AlignedTable([
+      ("cell", .right), ("fingerprint", .left), ("method", .left), ("tokens", .right), ("seed", .right),
+      ("settings", .left),
+    ])
+    for cell in cells {
+      let specification = cell.specification
+      table.append([
+        "\(cell.index)", String("\(cell.fingerprint)".prefix(12)), cell.method,
+        grouped(specification.training?.tokenBudget ?? 0), "\(specification.seed)", describer.text(for: cell),
+      ])
+    }
+    return table.text
+  }
+
+  /// The files that the cells are computed from, for a terminal: lines that end in a line feed.
+  public func fileTable() -> String {
+    var table = AlignedTable([("role", .left), ("SHA-256", .left), ("bytes", .right), ("path", .left)])
+    for (role, file) in files.all {
+      table.append([role, String("\(file.digest)".prefix(12)), grouped(file.size), file.path])
+    }
+    return table.text
+  }
+}

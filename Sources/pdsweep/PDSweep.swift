@@ -1,0 +1,25 @@
+internal import ArgumentParser
+
+/// The root command.
+struct PDSweep: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pdsweep",
+    abstract: "Find the edit of a language model that removes one language at the least cost to the others.",
+    discussion: """
+      A sweep file names a target model whose weight matrices are decomposed into rank-1 subcomponents, the text to \
+      remove and the text to keep, and the edits to compare: scalings of subcomponents and low-rank adapters, over \
+      grids of token budgets, learning rates, retain weights and seeds. Every grid point is a cell.
+
+      EXAMPLES
+        pdsweep plan sweeps/demo.yaml          what would be computed
+        pdsweep plan sweeps/demo.yaml --cells  the same, cell by cell
+
+      EXIT STATUS
+        0  everything asked for was done
+        1  a cell failed or was cancelled
+        2  bad input, told in one line on standard error
+      """,
+    version: "pdsweep 0.1.0",
+    subcommands: [PlanCommand.self]
+  )
+}

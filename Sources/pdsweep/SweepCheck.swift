@@ -1,0 +1,106 @@
+internal import LanguageModel
+internal import SweepCore
+
+/// Holds a sweep against the files that it names before anything runs, so that what would fail every cell is told at
+/// once: a damaged model, a subcomponent that does not exist, windows longer than the model's context.
+struct SweepCheck {
+  private let sweep: ResolvedSweep
+  private let file: String
+
+  /// - Parameter file: the sweep file, as the user named it.
+  init(_ sweep: ResolvedSweep, file: String) {
+    self.sweep = sweep
+    self.file = file
+  }
+
+  /// - Throws: the first contradiction: `InputFileError` within a file, `SweepSpecError` between files.
+  func run() throws {
+    let configuration = try ModelConfiguration(file: sweep.files.configuration.path)
+    try checkContext(configuration)
+    _ = try TargetModel(checkpoint: sweep.files.weights.path, configuration: configuration)
+    try checkTokenizer(configuration)
+    let decompositions = try sweep.files.decompositions.mapValues { file in
+      try Decomposition(path: file.path, configuration: configuration)
+    }
+    for method in sweep.spec.methods {
+      switch method.edit {
+      case .prefactors(let subcomponents, _, let name), .scan(let subcomponents, _, let name):
+        guard let decomposition = decompositions[name] else { continue }
+        try check(subcomponents, in: decomposition, method: method.name)
+      case .lora(let ranks, let sites, _):
+        try check(sites, ranks: ranks, configuration, method: method.name)
+      }
+    }
+  }
+
+  private func checkContext(_ configuration: ModelConfiguration) throws(SweepSpecError) {
+    let context = sweep.spec.evaluation.context
+    guard context <= configuration.context else {
+      throw refusal(
+        "evaluation.context", "expected at most the model's context of \(configuration.context), found \(context)",
+        "use \(configuration.context) or less")
+    }
+  }
+
+  private func checkTokenizer(_ configuration: ModelConfiguration) throws {
+    let path = sweep.files.tokenizer.path
+    let tokenizer = try Tokenizer(path: path)
+    guard tokenizer.idLimit <= configuration.vocabularySize else {
+      throw InputFileError(
+        file: path,
+        problem: "expected ids below the model's vocabulary of \(configuration.vocabularySize), "
+          + "found \(tokenizer.idLimit - 1)",
+        advice: "check that the tokenizer and the model belong together")
+    }
+    let start = tokenizer.encode(sweep.spec.start)
+    guard start.count == 1 else {
+      throw refusal(
+        "corpora.start", "expected text that is one token of the tokenizer, found \(start.count) tokens",
+        "use a token of \(path), such as \"\\n\"")
+    }
+  }
+
+  private func check(_ subcomponents: [SubcomponentPath], in decomposition: Decomposition, method: String) throws {
+    for (position, subcomponent) in subcomponents.enumerated() {
+      let keyPath = "methods.\(method).subcomponents[\(position)]"
+      guard let site = Site("\(subcomponent.site)"), let factors = decomposition[site] else {
+        let known = decomposition.sites.map { "\($0.site)" }.joined(separator: ", ")
+        throw refusal(
+          keyPath, "expected a site that \(decomposition.path) decomposes, found \(subcomponent)",
+          "decomposed there: \(known)")
+      }
+      guard subcomponent.index < factors.count else {
+        throw refusal(
+          keyPath, "expected one of the \(factors.count) subcomponents of \(site), found \(subcomponent)",
+          "choose an index from 0 to \(factors.count - 1)")
+      }
+    }
+  }
+
+  private func check(
+    _ sites: SiteSelection, ranks: [Int], _ configuration: ModelConfiguration, method: String
+  ) throws(SweepSpecError) {
+    var chosen = configuration.sites
+    if case .named(let paths) = sites {
+      chosen = []
+      for path in paths {
+        guard let site = Site(path), site.layer < configuration.layers else {
+          throw refusal(
+            "methods.\(method).sites",
+            "expected a site of the model, which has \(configuration.layers) layers, found \(path)",
+            "use a layer from 0 to \(configuration.layers - 1)")
+        }
+        chosen.append(site)
+      }
+    }
+    let limit = chosen.map { min(configuration.shape(of: $0).outputs, configuration.shape(of: $0).inputs) }.min()
+    guard let limit, let rank = ranks.first(where: { $0 > limit }) else { return }
+    throw refusal(
+      "methods.\(method).rank", "expected a rank of at most \(limit), the narrowest of its matrices, found \(rank)",
+      "lower the rank")
+  }
+
+  private func refusal(_ keyPath: String, _ problem: String, _ advice: String) -> SweepSpecError {
+    SweepSpecError(file: file, position: nil, keyPath: keyPath, problem: problem, advice: advice)
+  }
+}

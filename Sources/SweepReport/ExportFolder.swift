@@ -64,21 +64,21 @@ public struct ExportError: Error, Sendable, Hashable, LocalizedError, CustomStri
 
   init(action: String, path: String, cause: any Error) {
     self.path = path
+    let system = (cause as? CocoaError)?.underlying as? POSIXError
     let reason =
-      switch (cause as? CocoaError)?.code {
-      case .fileWriteOutOfSpace: "the disk is full; free some space or choose another folder"
-      case .fileWriteNoPermission: "permission denied; choose a folder that you may write to"
-      case .fileWriteVolumeReadOnly: "the file system is read-only; choose another folder"
-      case .fileWriteFileExists: "a file stands where the folder should be; move it or choose another folder"
-      default: "\(Self.systemReason(cause)); check the path or choose another folder"
+      switch ((cause as? CocoaError)?.code, system?.code) {
+      case (.fileWriteOutOfSpace, _): "the disk is full; free some space or choose another folder"
+      case (.fileWriteNoPermission, _): "permission denied; choose a folder that you may write to"
+      case (.fileWriteVolumeReadOnly, _): "the file system is read-only; choose another folder"
+      case (.fileWriteFileExists, _), (_, .ENOTDIR): "a file stands where a folder should; choose another folder"
+      case (_, .EISDIR): "a folder stands where the file should; remove it or choose another folder"
+      case (_, let code?): "the system says \(code); check the path or choose another folder"
+      case (_, nil): "\(Self.line(cause)); check the path or choose another folder"
       }
     description = "cannot \(action) \(path): \(reason)"
   }
 
-  /// What the system call said, where it is known.
-  private static func systemReason(_ error: any Error) -> String {
-    let underlying = (error as? CocoaError)?.underlying as? POSIXError
-    let text = underlying.map { "\($0.code)" } ?? error.localizedDescription
-    return text.split(whereSeparator: \.isNewline).joined(separator: " ")
+  private static func line(_ error: any Error) -> String {
+    error.localizedDescription.split(whereSeparator: \.isNewline).joined(separator: " ")
   }
 }

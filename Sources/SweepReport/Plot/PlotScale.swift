@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// Maps numbers to the unit interval, and says which of them to mark.
-protocol PlotScale {
+protocol PlotScale: Sendable {
   /// The numbers at 0 and 1.
   var domain: ClosedRange<Double> { get }
   /// The place of a number of the domain.

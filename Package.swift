@@ -52,7 +52,7 @@ let package = Package(
       name: "SweepWire", dependencies: ["SweepCore", "ContentHash", protobuf],
       exclude: ["README.md", "messages.proto"], swiftSettings: strict),
     .target(name: "ZeroMQTransport", dependencies: ["SweepWire", "CZeroMQ"], swiftSettings: strict),
-    .target(name: "SweepStore", dependencies: ["SweepCore", grdb], swiftSettings: strict),
+    .target(name: "SweepStore", dependencies: ["SweepCore", "ContentHash", grdb], swiftSettings: strict),
 
     // The two ends of a sweep, and what comes out of it.
     .target(
@@ -85,8 +85,10 @@ let package = Package(
     .testTarget(
       name: "SweepWorkerTests", dependencies: ["SweepWorker", "SweepWire", "SweepCore", "ContentHash", logging],
       swiftSettings: strict),
-    .testTarget(name: "SweepStoreTests", dependencies: ["SweepStore", "SweepCore"], swiftSettings: strict),
-    .testTarget(name: "SweepReportTests", dependencies: ["SweepReport", "SweepCore"], swiftSettings: strict),
+    .testTarget(
+      name: "SweepStoreTests", dependencies: ["SweepStore", "SweepCore", "ContentHash", grdb], swiftSettings: strict),
+    .testTarget(
+      name: "SweepReportTests", dependencies: ["SweepReport", "SweepCore", "ContentHash"], swiftSettings: strict),
     .testTarget(
       name: "SweepCoordinatorTests",
       dependencies: ["SweepCoordinator", "SweepWorker", "SweepCore", "SweepWire", "SweepStore"],

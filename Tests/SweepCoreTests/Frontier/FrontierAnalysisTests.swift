@@ -65,11 +65,15 @@ import Testing
       Self.one(0, 6, 0.1, testRemoval: 4, testCost: 1), Self.one(1, 5, 0.2, testRemoval: 9, testCost: 0),
     ])
     #expect(Self.cells(analysis.plane, analysis) == [0])
+    #expect(Self.cells(analysis.space, analysis) == [0])
+    #expect(Self.cells(analysis.methods[0].budgets[0].plane, analysis) == [0])
+    #expect(analysis.methods[0].budgets[0].settingsFront == [0])
   }
 
   @Test func removalBeyondAUniformGuessCountsForNothing() {
     let analysis = Self.analysis([Self.one(0, 8, 0.1), Self.one(1, 12, 0.2), Self.one(2, 7.7, 0.1)])
     #expect(Self.cells(analysis.plane, analysis) == [0, 2])
+    #expect(Self.cells(analysis.space, analysis) == [0, 2])
   }
 
   @Test func frontsArePerBudgetPerMethodAndOverAll() {

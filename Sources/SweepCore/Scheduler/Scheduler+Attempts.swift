@@ -100,7 +100,7 @@ extension Scheduler {
       break  // Repeated, or overtaken by a revocation.
     case .live, .lost:
       discount(attempt)
-      let outcome = AttemptOutcome.failed(failure)
+      let outcome = AttemptEnd.failed(failure)
       actions.append(.record(.ended(attempt, outcome)))
       release(attempt, to: .ended)
       if outcome.isCounted { count(attempt) }
@@ -125,7 +125,7 @@ extension Scheduler {
     _ attempt: AttemptID, as loss: LeaseLoss, message: String, _ actions: inout [Action]
   ) {
     guard let cell = attempts[attempt]?.cell else { preconditionFailure("lease of an unknown attempt") }
-    let outcome = AttemptOutcome.lost(loss, message: message)
+    let outcome = AttemptEnd.lost(loss, message: message)
     actions.append(.record(.ended(attempt, outcome)))
     release(attempt, to: .lost)
     if outcome.isCounted { count(attempt) }

@@ -48,7 +48,7 @@ extension Scheduler {
     /// It gave the first result of its fingerprint, or one that differed from it.
     case delivered
     /// It ended so.
-    case ended(AttemptOutcome)
+    case ended(AttemptEnd)
   }
 
   /// Takes up a sweep where the store has it.

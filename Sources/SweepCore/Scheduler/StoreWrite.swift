@@ -6,7 +6,7 @@ public enum StoreWrite: Sendable, Hashable {
   /// A worker still runs an attempt that had been recorded as lost.
   case adopted(AttemptID)
   /// An attempt has ended.
-  case ended(AttemptID, AttemptOutcome)
+  case ended(AttemptID, AttemptEnd)
   /// An attempt has ended with the first result of its fingerprint.
   case result(AttemptID, DeliveredResult)
   /// An attempt has ended with a result that differs from the first of its fingerprint: a reproducibility fault.
@@ -28,7 +28,7 @@ public enum CellOutcome: Sendable, Hashable {
 }
 
 /// How an attempt ended, other than with the first result of its fingerprint.
-public enum AttemptOutcome: Sendable, Hashable {
+public enum AttemptEnd: Sendable, Hashable {
   /// Its result equals one that was there before.
   case duplicate
   /// Its worker reported a failure.

@@ -296,7 +296,7 @@ import Testing
 
   @Test("attempts used up before a restart still count after it")
   func restartRemembersFailures() {
-    let failed = AttemptOutcome.failed(broken)
+    let failed = AttemptEnd.failed(broken)
     var sweep = Sweep(
       cells: 2,
       attempts: [

@@ -12,7 +12,7 @@ struct SweepModel {
   struct Row {
     var cell: CellID
     var worker: WorkerID
-    var outcome: AttemptOutcome?
+    var outcome: AttemptEnd?
     var delivered = false
     var isOpen: Bool { outcome == nil && !delivered }
   }

@@ -1,0 +1,69 @@
+public import Foundation
+internal import GRDB
+
+/// The store of a coordinator: one SQLite file that holds sweeps, cells, attempts and results.
+///
+/// What ``commit(_:of:at:)`` has returned from survives the loss of power (write-ahead log, `synchronous = FULL`).
+/// One coordinator at a time holds a store; any number of ``StoreReader`` read it meanwhile, from any process. All
+/// access to SQLite happens on one serial queue, never on Swift's cooperative threads.
+public final class SweepStore: Sendable {
+  /// The store's file.
+  public let path: String
+  /// Names the store to workers: within it attempt numbers are unique.
+  public let storeID: String
+
+  let database: DatabaseQueue
+  private let lock: StoreLock
+
+  /// Opens the store for a coordinator, creating it if there is none.
+  ///
+  /// - Throws: ``StoreError``.
+  public init(path: String, now: Date = Date()) throws(StoreError) {
+    self.path = path
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().resolvingSymlinksInPath().path
+    guard FileManager.default.typeOfItem(folder) == .typeDirectory else { throw .folderMissing(path: folder) }
+    // Before the lock leaves a file beside what is none of ours.
+    guard Self.mayBeDatabase(path) else { throw .notAStore(path: path, found: "a file that is no database") }
+    lock = try StoreLock(of: path)
+    (database, storeID) = try translating(path: path) {
+      var configuration = Configuration()
+      configuration.label = "store"
+      configuration.busyMode = .timeout(5)
+      // Looked at before anything is written: a database of another program stays as it is.
+      let database = try DatabaseQueue(path: path, configuration: configuration)
+      let storeID = try database.inDatabase { connection in
+        _ = try StoreSchema.check(connection, path: path)
+        try connection.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+        try StoreSchema.migrate(connection, storeID: UUID().uuidString, now: now.milliseconds)
+        if let fault = try String.fetchOne(connection, sql: "PRAGMA quick_check(1)"), fault != "ok" {
+          throw StoreError.damaged(path: path, detail: fault)
+        }
+        guard let storeID = try String.fetchOne(connection, sql: "SELECT id FROM store") else {
+          throw StoreError.damaged(path: path, detail: "it has no identity")
+        }
+        return storeID
+      }
+      return (database, storeID)
+    }
+  }
+
+  /// Whether a file is absent, empty, or begins as SQLite's do.
+  private static func mayBeDatabase(_ path: String) -> Bool {
+    guard let handle = FileHandle(forReadingAtPath: path) else { return true }
+    defer { try? handle.close() }
+    guard let start = try? handle.read(upToCount: 16), !start.isEmpty else { return true }
+    return start == Data("SQLite format 3\0".utf8)
+  }
+}
+
+extension FileManager {
+  /// The type of what lies at a path free of symbolic links; `nil` if there is nothing.
+  func typeOfItem(_ path: String) -> FileAttributeType? {
+    (try? attributesOfItem(atPath: path))?[.type] as? FileAttributeType
+  }
+}
+
+extension Date {
+  /// Milliseconds since 1970.
+  var milliseconds: Int64 { Int64((timeIntervalSince1970 * 1000).rounded()) }
+}

@@ -1,0 +1,66 @@
+import ContentHash
+import Foundation
+import SweepCore
+import SweepStore
+
+/// A folder for one test, removed with its last reference.
+final class TemporaryFolder {
+  let url: URL
+  var store: String { url.appendingPathComponent("sweep.sqlite").path }
+
+  init() throws {
+    url = FileManager.default.temporaryDirectory.appendingPathComponent("pdsweep-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(at: url)
+  }
+}
+
+/// Values that tests put into stores.
+enum Fixture {
+  static let time = Date(timeIntervalSince1970: 1_800_000_000)
+  static let anna = WorkerID("anna")
+  static let bert = WorkerID("bert")
+
+  /// Cells of two methods, alternating; equal seeds make equal cells.
+  static func cells(seeds: [UInt64]) -> [Cell] {
+    seeds.enumerated().map { index, seed in
+      let digest = SHA256Digest(of: "a file")
+      return Cell(
+        index: index, method: index % 2 == 0 ? "scan" : "other",
+        specification: CellSpecification(
+          target: TargetReference(weights: digest, configuration: digest, tokenizer: digest, decomposition: digest),
+          corpora: [CorpusReference(name: "german", role: .forget, text: digest, cut: nil)], start: "<|endoftext|>",
+          evaluation: EvaluationSettings(tokensPerCorpus: 512, context: 128),
+          edit: .prefactors(subcomponents: ["h.0.mlp.c_fc:1"], alphas: .fixed(0.5)), training: nil, seed: seed))
+    }
+  }
+
+  static func cells(_ count: Int) -> [Cell] { cells(seeds: (0..<UInt64(count)).map { $0 }) }
+
+  static func sweep(_ cells: [Cell], name: String = "trial", goal: SweepGoal = SweepGoal()) -> SweepDescription {
+    SweepDescription(
+      name: name, digest: SHA256Digest(of: name + cells.map(\.fingerprint.hexadecimal).joined()),
+      file: "sweep: \(name)\n", vocabularySize: 1000, goal: goal)
+  }
+
+  static func result(alpha: Double = 0.5) -> CellResult {
+    let losses = SplitLosses(validation: 4.25, test: 4.5)
+    return CellResult(
+      evaluations: [
+        EvaluationPoint(
+          step: 0,
+          corpora: [CorpusScore(name: "german", role: .forget, base: losses, edited: losses)])
+      ], steps: [], edit: .prefactors(alphas: [alpha]), forgetTokens: 0, retainTokens: 0)
+  }
+
+  static let report = AttemptReport(wallSeconds: 1.5, tokensPerSecond: 1000, host: "here", engineVersion: "1")
+
+  static func delivered(_ cell: Cell, alpha: Double = 0.5) -> DeliveredResult {
+    DeliveredResult(
+      fingerprint: cell.fingerprint, result: CanonicalJSON.encode(result(alpha: alpha)),
+      report: CanonicalJSON.encode(report))
+  }
+}

@@ -75,7 +75,7 @@ let package = Package(
     .testTarget(name: "SweepCoreTests", dependencies: ["SweepCore", "ContentHash"], swiftSettings: strict),
     .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels"], swiftSettings: strict),
     .testTarget(
-      name: "LanguageModelTests", dependencies: ["LanguageModel", "TensorKernels"],
+      name: "LanguageModelTests", dependencies: ["LanguageModel", "TensorKernels", "ContentHash"],
       resources: [.copy("Golden")], swiftSettings: strict),
     .testTarget(
       name: "SweepWireTests", dependencies: ["SweepWire", "SweepCore", "ContentHash"], swiftSettings: strict),

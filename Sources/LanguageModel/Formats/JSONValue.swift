@@ -200,7 +200,7 @@ private struct JSONParser {
     guard let scalar = Unicode.Scalar(code) else {
       throw JSONSyntaxError(offset: start, problem: "the escape is half of a surrogate pair")
     }
-    text.append(contentsOf: UTF8.encode(scalar).map(Array.init) ?? [])
+    text.append(contentsOf: scalar.utf8)
   }
 
   private mutating func fourHexadecimalDigits() throws(JSONSyntaxError) -> UInt32 {

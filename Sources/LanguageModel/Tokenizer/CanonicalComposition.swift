@@ -26,20 +26,21 @@ struct CanonicalComposition {
   mutating func normalize(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
     // Bytes from 0xcc on begin scalars from U+0300 on.
     guard text.contains(where: { $0 >= 0xcc }) else { return text }
-    var result = String.UnicodeScalarView()
+    var result: [UInt8] = []
+    result.reserveCapacity(text.count)
     var run: [Unicode.Scalar] = []
     for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
       // What is below never composes with what stands before it.
       let isBelow = scalar.value < Self.firstCombining
       let isInert = !isBelow && !scalar.isAssigned(byVersion: 9)
       if isBelow || isInert {
-        result.append(contentsOf: compose(run))
+        for composed in compose(run) { result.append(contentsOf: composed.utf8) }
         run.removeAll(keepingCapacity: true)
       }
-      if isInert { result.append(scalar) } else { run.append(scalar) }
+      if isInert { result.append(contentsOf: scalar.utf8) } else { run.append(scalar) }
     }
-    result.append(contentsOf: compose(run))
-    return Array(String(result).utf8)[...]
+    for composed in compose(run) { result.append(contentsOf: composed.utf8) }
+    return result[...]
   }
 
   private mutating func compose(_ run: [Unicode.Scalar]) -> [Unicode.Scalar] {

@@ -131,6 +131,15 @@ struct TokenizerTests {
         == ["\u{d55c}", "\u{adf8}", "x"])
   }
 
+  /// This would take minutes if the work grew with the square of the text.
+  @Test("long text that is not composed takes time in proportion")
+  func longUncomposedText() throws {
+    let tokenizer = try tokenizer(document(normalizer: #"{"type":"NFC"}"#))
+    let ids = tokenizer.encode(String(repeating: "e\u{301}\u{2013}a ", count: 40_000))
+    #expect(ids.count == 40_000 * 7)
+    #expect(tokenizer.decode(ids).utf8.elementsEqual(String(repeating: "\u{e9}\u{2013}a ", count: 40_000).utf8))
+  }
+
   @Test("text comes out of a stream as soon as its bytes are complete")
   func streaming() throws {
     let tokenizer = try tokenizer(document())

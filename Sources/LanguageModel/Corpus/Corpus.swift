@@ -1,0 +1,49 @@
+/// Text in one language, cut into training, validation and test lines.
+public struct Corpus: Sendable {
+  /// A part of a corpus.
+  public enum Split: String, Sendable, Hashable, CaseIterable {
+    /// Fine-tunes are trained on it.
+    case train
+    /// Choices are made on it.
+    case validation
+    /// Reported.
+    case test
+  }
+
+  /// The path as it was given.
+  public let path: String
+  /// The lines: the paragraphs of the file, without those that are empty.
+  public let lines: [String]
+  /// Which lines are for what.
+  public let cut: CorpusCut
+
+  /// Reads a corpus and the cut beside it; a corpus without one is cut in the standard way.
+  public init(path: String) throws(InputFileError) {
+    let bytes = try readFile(path)
+    let lines = try CorpusText(path: path, bytes: bytes).lines
+    guard !lines.isEmpty else {
+      throw InputFileError(file: path, problem: "expected lines of text, found none", advice: "check that it is text")
+    }
+    self.path = path
+    self.lines = lines
+    if let cut = try CorpusCut(besideText: path, holding: bytes, lines: lines.count) {
+      self.cut = cut
+    } else {
+      cut = try CorpusCut(standardFor: lines.count, of: path)
+    }
+  }
+
+  /// The blocks of lines of a part.
+  public func blocks(of split: Split) -> [Range<Int>] {
+    switch split {
+    case .train: cut.train
+    case .validation: cut.validation
+    case .test: cut.test
+    }
+  }
+
+  /// Lines as one text, as windows see them.
+  func text(of lines: Range<Int>) -> String {
+    self.lines[lines].joined(separator: "\n")
+  }
+}

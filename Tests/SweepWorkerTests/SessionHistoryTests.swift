@@ -1,0 +1,151 @@
+import ContentHash
+import SweepCore
+import SweepWire
+import SweepWorker
+import Testing
+
+/// Sessions driven through random histories, held to an independent model after every step.
+@Suite struct SessionHistoryTests {
+  @Test("A session keeps to the grammar in whatever order things happen", arguments: 0..<10)
+  func histories(block: UInt64) {
+    for seed in block * 300..<(block + 1) * 300 {
+      var history = History(seed)
+      for step in 0..<80 {
+        history.step()
+        if let fault = history.model.faults.first {
+          Issue.record("seed \(seed), step \(step): \(fault), after \(history.log.suffix(6))")
+          return
+        }
+      }
+    }
+  }
+
+  @Test("Histories reach every end and every phase")
+  func coverage() {
+    var ends: Set<String> = []
+    var delivered = 0
+    for seed in 0..<3000 as Range<UInt64> {
+      var history = History(seed)
+      for _ in 0..<80 { history.step() }
+      if let end = history.end { ends.insert(String(String(describing: end).prefix { $0.isLetter })) }
+      delivered += history.delivered
+    }
+    #expect(ends == ["drained", "stopped", "refused", "gaveUp"])
+    #expect(delivered > 3000)
+  }
+}
+
+/// One random history.
+private struct History {
+  private var session: WorkerSession
+  private(set) var model: SessionModel
+  private var random: Seeded
+  private var now = Instant(nanoseconds: 0)
+  private var nextAttempt: UInt64 = 1
+  private var hasStarted = false
+  private(set) var end: WorkerOutcome?
+  private(set) var delivered = 0
+  private(set) var log: [WorkerSession.Event] = []
+
+  init(_ seed: UInt64) {
+    random = Seeded(seed)
+    let patience: [Duration?] = [nil, .seconds(3), .seconds(30)]
+    let configuration = WorkerSession.Configuration(
+      identity: .example, credit: Int.random(in: 1...4, using: &random),
+      giveUpAfter: patience.randomElement(using: &random) ?? nil)
+    session = WorkerSession(configuration, generator: Seeded(seed &+ 1))
+    model = SessionModel(configuration)
+  }
+
+  mutating func step() {
+    let event = hasStarted ? draw() : .started
+    hasStarted = true
+    log.append(event)
+    let actions = session.handle(event, at: now)
+    model.follow(event, at: now, actions, nextDeadline: session.nextDeadline)
+    for action in actions {
+      switch action {
+      case .exit(let outcome): end = outcome
+      case .send(let messages): for case .result in messages { delivered += 1 }
+      case .connect, .disconnect, .run, .cancel, .note: break
+      }
+    }
+  }
+
+  /// Moves time and chooses what happens next.
+  private mutating func draw() -> WorkerSession.Event {
+    switch Int.random(in: 0..<100, using: &random) {
+    case 0..<30:
+      now = max(now, session.nextDeadline ?? now)
+      return .timeReached
+    case 30..<32:
+      // The machine sleeps.
+      now = now + .seconds(Int.random(in: 1...5000, using: &random))
+      return .timeReached
+    case 32..<60: return engine() ?? .received(message())
+    case 60..<63:
+      return isGreeting && Bool.random(using: &random) ? .connectFailed("no route") : .disconnected
+    case 63: return .undecodable([.frameCount(1), .unknownVersion(9)].randomElement(using: &random) ?? .frameCount(2))
+    case 64:
+      return Int.random(in: 0..<4, using: &random) == 0
+        ? .stopRequested(grace: .milliseconds(Int.random(in: 0...6000, using: &random))) : .timeReached
+    default:
+      now = now + .milliseconds(Int.random(in: 0...120, using: &random))
+      return .received(message())
+    }
+  }
+
+  private var isGreeting: Bool {
+    if case .greeting = model.link { true } else { false }
+  }
+
+  /// Something that the engine reports, if it runs.
+  private mutating func engine() -> WorkerSession.Event? {
+    guard let running = model.running else { return nil }
+    let attempt = running.attempt
+    switch Int.random(in: 0..<4, using: &random) {
+    case 0:
+      return .progressed(AttemptProgress(attempt: attempt, step: log.count, steps: 1000, loss: Double(log.count)))
+    case 1: return .finished(attempt, .failure(CellFailure(kind: .engineFault, message: "fault \(log.count)")))
+    default:
+      return .finished(
+        attempt,
+        .result(
+          AttemptResult(attempt: attempt, fingerprint: SHA256Digest(of: "cell"), result: [1], report: [2])))
+    }
+  }
+
+  /// Something that a coordinator may say, sensible or not.
+  private mutating func message() -> ToWorker {
+    if isGreeting, Int.random(in: 0..<4, using: &random) > 0 { return .welcome(context()) }
+    switch Int.random(in: 0..<100, using: &random) {
+    case 0..<35:
+      return .lease(
+        (0..<Int.random(in: 0...3, using: &random)).map { _ in
+          let isNew = Int.random(in: 0..<5, using: &random) > 0 || nextAttempt == 1
+          if isNew { nextAttempt += 1 }
+          let number = isNew ? nextAttempt - 1 : UInt64.random(in: 1..<nextAttempt, using: &random)
+          return lease(number)
+        })
+    case 35..<75:
+      return .acknowledge(model.ended.keys.sorted().filter { _ in Bool.random(using: &random) } + some(1))
+    case 75..<85: return .revoke(some(3))
+    case 85..<95: return .acknowledge([])
+    case 95..<97: return .welcome(context())
+    case 97: return .drain
+    default: return Int.random(in: 0..<10, using: &random) == 0 ? .refuse(reason: "no") : .acknowledge([])
+    }
+  }
+
+  private mutating func context() -> Welcome {
+    let isAnother = Int.random(in: 0..<12, using: &random) == 0
+    let artefact = Artefact(digest: SHA256Digest(of: "\(log.count)"), role: "weights", path: "/\(log.count)")
+    return welcome(store: isAnother ? "another" : "store", artefacts: [artefact])
+  }
+
+  private mutating func some(_ count: Int) -> [AttemptID] {
+    (0..<Int.random(in: 0...count, using: &random)).map { _ in
+      AttemptID(UInt64.random(in: 1...nextAttempt, using: &random))
+    }
+  }
+}

@@ -65,6 +65,9 @@ public final class PrefactorEdit: Edit {
     }
   }
 
+  /// How many alphas there are to train.
+  public var alphaCount: Int { parameters[0].value.columns }
+
   /// The alpha of each subcomponent.
   public var alphas: [Double] {
     get { names.indices.map { Double(parameters[0].value[0, parameterIndex($0)]) } }

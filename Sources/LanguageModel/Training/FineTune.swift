@@ -105,7 +105,7 @@ public struct FineTune {
   /// - Returns: one record a trial.
   /// - Throws: ``Failure``; ``Failure/diverged(step:)`` if no trial has a finite loss.
   public func solve(_ edit: PrefactorEdit, observe: (Step) -> Bool) throws(Failure) -> [Step] {
-    precondition(edit.parameters[0].value.columns == 1, "the search is for one number")
+    precondition(edit.alphaCount == 1, "the search is for one number")
     var steps: [Step] = []
     let (_, best) = try ScalarSolve.search { (alphas) throws(Failure) in
       let trials = alphas.map { edit.setting($0) }

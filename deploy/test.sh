@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Installs what the tests need, checks the formatting, builds everything and runs every test.
+#
+# PDSWEEP_GOLDEN names a folder of reference numbers to hold the engine against besides the one in the repository
+# (default ../shared/golden; passed over, with a notice, where there is none).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+deploy/packages.sh
+
+echo "== Formatting"
+swift format lint --strict --parallel --recursive Package.swift Sources Tests
+
+echo "== Build"
+# Undeclared imports between our targets would let the arrows of the design rot.
+swift build --build-tests --explicit-target-dependency-import-check error
+
+echo "== Tests"
+OPENBLAS_NUM_THREADS=1 swift test --skip-build --explicit-target-dependency-import-check error

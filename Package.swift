@@ -91,7 +91,9 @@ let package = Package(
       name: "SweepReportTests", dependencies: ["SweepReport", "SweepCore", "ContentHash"], swiftSettings: strict),
     .testTarget(
       name: "SweepCoordinatorTests",
-      dependencies: ["SweepCoordinator", "SweepWorker", "SweepCore", "SweepWire", "SweepStore"],
+      dependencies: [
+        "SweepCoordinator", "SweepWorker", "SweepCore", "SweepWire", "SweepStore", "ContentHash", logging,
+      ],
       swiftSettings: strict),
     .testTarget(name: "pdsweepTests", dependencies: ["pdsweep"], swiftSettings: strict),
   ]

@@ -13,7 +13,7 @@ public final class SweepStore: Sendable {
   public let storeID: String
 
   let database: DatabaseQueue
-  private let lock: StoreLock
+  private let lock: StoreLock?
 
   /// Opens the store for a coordinator, creating it if there is none.
   ///
@@ -29,21 +29,35 @@ public final class SweepStore: Sendable {
       var configuration = Configuration()
       configuration.label = "store"
       configuration.busyMode = .timeout(5)
-      // Looked at before anything is written: a database of another program stays as it is.
       let database = try DatabaseQueue(path: path, configuration: configuration)
-      let storeID = try database.inDatabase { connection in
-        _ = try StoreSchema.check(connection, path: path)
-        try connection.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-        try StoreSchema.migrate(connection, storeID: UUID().uuidString, now: now.milliseconds)
-        if let fault = try String.fetchOne(connection, sql: "PRAGMA quick_check(1)"), fault != "ok" {
-          throw StoreError.damaged(path: path, detail: fault)
-        }
-        guard let storeID = try String.fetchOne(connection, sql: "SELECT id FROM store") else {
-          throw StoreError.damaged(path: path, detail: "it has no identity")
-        }
-        return storeID
+      return (database, try Self.prepare(database, path: path, now))
+    }
+  }
+
+  /// Opens a store that has no file and ends with the value: for simulated sweeps.
+  init(inMemoryAt now: Date) throws(StoreError) {
+    path = "memory"
+    lock = nil
+    (database, storeID) = try translating(path: path) {
+      let database = try DatabaseQueue()
+      return (database, try Self.prepare(database, path: "memory", now))
+    }
+  }
+
+  /// Makes sure that a database is a sound store of this version, and returns its name.
+  private static func prepare(_ database: DatabaseQueue, path: String, _ now: Date) throws -> String {
+    try database.inDatabase { connection in
+      // Before anything is written: a database of another program stays as it is.
+      _ = try StoreSchema.check(connection, path: path)
+      try connection.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+      try StoreSchema.migrate(connection, storeID: UUID().uuidString, now: now.milliseconds)
+      if let fault = try String.fetchOne(connection, sql: "PRAGMA quick_check(1)"), fault != "ok" {
+        throw StoreError.damaged(path: path, detail: fault)
       }
-      return (database, storeID)
+      guard let storeID = try String.fetchOne(connection, sql: "SELECT id FROM store") else {
+        throw StoreError.damaged(path: path, detail: "it has no identity")
+      }
+      return storeID
     }
   }
 

@@ -167,4 +167,9 @@ extension Scheduler {
   public func cell(of attempt: AttemptID) -> CellID? {
     attempts[attempt]?.cell
   }
+
+  /// The cell that an attempt runs, and the worker it was leased to; `nil` for a number that this sweep never spent.
+  public func whereabouts(of attempt: AttemptID) -> (cell: CellID, worker: WorkerID)? {
+    attempts[attempt].map { ($0.cell, $0.worker) }
+  }
 }

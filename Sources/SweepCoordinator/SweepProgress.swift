@@ -1,0 +1,76 @@
+public import SweepCore
+
+/// Where a sweep stands at one moment.
+public struct SweepProgress: Sendable, Hashable {
+  /// A method's cells.
+  public struct Method: Sendable, Hashable {
+    /// Its name.
+    public var name: String
+    /// How many of its cells stand where; states without cells may be absent.
+    public var cells: [CellRecord.State: Int]
+  }
+
+  /// A worker that is connected.
+  public struct Worker: Sendable, Hashable {
+    /// Its name.
+    public var id: WorkerID
+    /// The name of its machine.
+    public var host: String
+    /// Its process on that machine.
+    public var processIdentifier: Int
+    /// What it holds, the one that it runs first.
+    public var attempts: [Attempt]
+  }
+
+  /// An attempt under way.
+  public struct Attempt: Sendable, Hashable {
+    /// Its number.
+    public var id: AttemptID
+    /// Its cell.
+    public var cell: CellID
+    /// The cell's method.
+    public var method: String
+    /// Steps done.
+    public var step: Int
+    /// Steps in all; 0 while it waits to be started.
+    public var steps: Int
+    /// The latest total loss, nats; `nil` before the first step.
+    public var loss: Double?
+  }
+
+  /// The sweep's name.
+  public var sweep: String
+  /// Its methods, in the order in which cells first name them.
+  public var methods: [Method]
+  /// The workers, by name.
+  public var workers: [Worker]
+  /// Time since this coordinator started.
+  public var elapsed: Duration
+  /// Cells completed since this coordinator started.
+  public var completedHere: Int
+  /// Time that the cells left over will take the workers that are busy now, at the pace of each method so far; `nil`
+  /// while that cannot be said.
+  public var remaining: Duration?
+  /// Reproducibility faults found since this coordinator started.
+  public var faults: Int
+  /// Whether no more cells are handed out because somebody asked for it.
+  public var isDraining: Bool
+
+  /// Cells in a state.
+  public func count(_ state: CellRecord.State) -> Int {
+    methods.reduce(0) { $0 + ($1.cells[state] ?? 0) }
+  }
+
+  /// Cells in all.
+  public var total: Int {
+    CellRecord.State.allCases.reduce(0) { $0 + count($1) }
+  }
+
+  /// Whether every cell is completed.
+  public var isComplete: Bool { count(.completed) == total }
+
+  /// Cells completed a second since this coordinator started; `nil` before the first.
+  public var cellsPerSecond: Double? {
+    completedHere > 0 && elapsed > .zero ? Double(completedHere) / (elapsed / .seconds(1)) : nil
+  }
+}

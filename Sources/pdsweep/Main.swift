@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import SweepCore
 
 /// The entry point: runs the command that the arguments name, and turns what it throws into one line and a status.
 @main
@@ -42,10 +43,21 @@ enum Terminal {
     }
   }
 
+  /// Writes a value's canonical JSON to standard output, as one line.
+  static func write(json value: some Encodable) throws(OutputError) {
+    try write(String(decoding: CanonicalJSON.encode(value), as: UTF8.self) + "\n")
+  }
+
   /// Writes a line to standard error. What cannot be written there has nowhere else to go.
   static func writeError(_ line: String) {
     try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
   }
+}
+
+/// Ends the process without waiting for its other threads, and without running what the BLAS and others do at the end
+/// of a process: a thread may still be in the midst of a product.
+func endProcess(_ status: Int32) -> Never {
+  _exit(status)
 }
 
 /// Standard output takes no more.

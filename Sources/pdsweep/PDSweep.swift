@@ -2,6 +2,9 @@ internal import ArgumentParser
 
 /// The root command.
 struct PDSweep: AsyncParsableCommand {
+  /// The version of this program.
+  static let version = "0.1.0"
+
   static let configuration = CommandConfiguration(
     commandName: "pdsweep",
     abstract: "Find the edit of a language model that removes one language at the least cost to the others.",
@@ -11,15 +14,20 @@ struct PDSweep: AsyncParsableCommand {
       grids of token budgets, learning rates, retain weights and seeds. Every grid point is a cell.
 
       EXAMPLES
-        pdsweep plan sweeps/demo.yaml          what would be computed
-        pdsweep plan sweeps/demo.yaml --cells  the same, cell by cell
+        pdsweep plan sweeps/demo.yaml      what would be computed
+        pdsweep run sweeps/demo.yaml       compute it, on every core of this machine
+        pdsweep frontier demo.sqlite       how the methods compare so far
+        pdsweep export --output results    the same as CSV, JSON and a plot
 
       EXIT STATUS
         0  everything asked for was done
         1  a cell failed or was cancelled
         2  bad input, told in one line on standard error
       """,
-    version: "pdsweep 0.1.0",
-    subcommands: [PlanCommand.self]
+    version: "pdsweep \(version)",
+    subcommands: [
+      PlanCommand.self, RunCommand.self, CoordinatorCommand.self, WorkerCommand.self, StatusCommand.self,
+      FrontierCommand.self, ExportCommand.self, CorpusCommand.self, BenchCommand.self,
+    ]
   )
 }

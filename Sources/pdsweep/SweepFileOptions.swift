@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import LanguageModel
 internal import SweepCore
 
 /// The sweep file, and what may stand in place of the files that it names.
@@ -39,5 +40,10 @@ struct SweepFileOptions: ParsableArguments {
     let sweep = try resolver.resolve(spec)
     try SweepCheck(sweep, file: file).run()
     return sweep
+  }
+
+  /// The size of the vocabulary of a sweep's target.
+  func vocabularySize(of sweep: ResolvedSweep) throws -> Int {
+    try ModelConfiguration(file: sweep.files.configuration.path).vocabularySize
   }
 }

@@ -35,9 +35,7 @@ struct PlanCommand: ParsableCommand {
     let plan = SweepPlan(spec)
     guard !json else {
       let sweep = try sweepFile.resolve(spec)
-      let document = PlanDocument(sweep, listsCells: cells)
-      try Terminal.write(String(decoding: CanonicalJSON.encode(document), as: UTF8.self) + "\n")
-      return
+      return try Terminal.write(json: PlanDocument(sweep, listsCells: cells))
     }
     try Terminal.write("\(spec.name): \(plan.cells.count) cells\n\n" + plan.countTable())
     let sweep = try sweepFile.resolve(spec)

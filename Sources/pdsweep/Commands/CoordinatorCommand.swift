@@ -1,0 +1,47 @@
+internal import ArgumentParser
+internal import ZeroMQTransport
+
+/// `pdsweep coordinator`.
+struct CoordinatorCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "coordinator",
+    abstract: "Hand the cells of a sweep out to workers that connect.",
+    discussion: """
+      The coordinator of `pdsweep run` without its workers: start those with `pdsweep worker`. They may come and go; \
+      they must see the sweep's files at the same paths. A coordinator that was killed carries on when it is started \
+      again with the same command: workers come back to it with what they run.
+
+      Messages are neither encrypted nor authenticated yet: an address that other machines can reach is refused \
+      unless --insecure says that the network is trusted.
+
+      EXAMPLES
+        pdsweep coordinator sweeps/demo.yaml --listen tcp://127.0.0.1:5555
+        pdsweep coordinator sweeps/demo.yaml --listen 'tcp://*:5555' --insecure
+
+      EXIT STATUS
+        0    every cell is completed
+        1    a cell failed
+        2    bad input: nothing was computed
+        130  stopped by Ctrl-C (143 by SIGTERM)
+      """
+  )
+
+  @OptionGroup var sweepFile: SweepFileOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Where to listen: tcp://HOST:PORT, with * for all interfaces and port 0 for any that is free.",
+      valueName: "address"))
+  var listen: String
+
+  @Flag(help: "Listen in the clear on an address that other machines can reach.")
+  var insecure = false
+
+  @OptionGroup var options: SweepRunOptions
+
+  func run() async throws {
+    let endpoint = try Endpoint(listen)
+    let sweep = try SweepRun(sweepFile, options)
+    try await sweep.run(listeningOn: endpoint, insecure: insecure, with: .anyone)
+  }
+}

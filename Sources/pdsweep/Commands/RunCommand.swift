@@ -1,0 +1,50 @@
+internal import ArgumentParser
+internal import Foundation
+internal import ZeroMQTransport
+
+/// `pdsweep run`.
+struct RunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run a sweep on this machine, or carry it on.",
+    discussion: """
+      Starts a coordinator in this process and worker processes beside it, and runs every cell of the sweep that the \
+      store has no result of. Prints the frontier at the end.
+
+      Everything is kept in the store as it comes. Whatever ends the run (Ctrl-C, a crash, a power cut), the same \
+      command carries it on, and the results are those of an undisturbed run. A worker that dies is started again; \
+      its cell runs elsewhere, at most three times. Ctrl-C or SIGTERM gives running cells a few seconds to finish; a \
+      second one ends at once.
+
+      EXAMPLES
+        pdsweep run sweeps/demo.yaml
+        pdsweep run sweeps/demo.yaml --workers 8 --store demo.sqlite --output results
+        pdsweep run sweeps/demo.yaml --quiet --json
+
+      EXIT STATUS
+        0    every cell is completed
+        1    a cell failed, or no worker could be kept running
+        2    bad input: nothing was computed
+        130  stopped by Ctrl-C (143 by SIGTERM)
+      """
+  )
+
+  @OptionGroup var sweepFile: SweepFileOptions
+
+  @Option(help: ArgumentHelp("Worker processes, each on a core of its own. (default: cores)", valueName: "number"))
+  var workers: Int?
+
+  @OptionGroup var options: SweepRunOptions
+
+  func validate() throws {
+    guard let workers, !(1...1024).contains(workers) else { return }
+    throw ValidationError("expected --workers from 1 to 1024, found \(workers)")
+  }
+
+  func run() async throws {
+    let sweep = try SweepRun(sweepFile, options)
+    try await sweep.run(
+      listeningOn: Endpoint(host: "127.0.0.1", port: 0), insecure: false,
+      with: .local(workers ?? ProcessInfo.processInfo.activeProcessorCount))
+  }
+}

@@ -1,0 +1,115 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Logging
+internal import SweepCore
+internal import SweepWorker
+internal import Synchronization
+internal import TensorKernels
+internal import ZeroMQTransport
+
+/// `pdsweep worker`.
+struct WorkerCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "worker",
+    abstract: "Run the cells that a coordinator hands out, one at a time.",
+    discussion: """
+      Connects to a coordinator, runs the cells that it leases and gives it the results, until it has no more. A \
+      worker uses one core; start as many as there are cores. It reads the model, the decompositions and the corpora \
+      at the paths that they have on the coordinator's machine, and checks their digests.
+
+      A worker that loses its coordinator goes on with what it runs and keeps trying to connect; results wait until \
+      they are acknowledged. Ctrl-C or SIGTERM hands back what it runs; a second one ends it at once.
+
+      EXAMPLES
+        pdsweep worker --connect tcp://127.0.0.1:5555
+
+      EXIT STATUS
+        0    the coordinator had no more to do
+        1    the coordinator was not heard of for --patience
+        2    bad input, or refused by the coordinator
+        130  ended by Ctrl-C (143 by SIGTERM)
+      """
+  )
+
+  @Option(help: ArgumentHelp("The coordinator's address: tcp://HOST:PORT.", valueName: "address"))
+  var connect: String
+
+  @Option(help: "The first part of the name that the worker goes by. (default: host and process)")
+  var name: String?
+
+  @Option(help: ArgumentHelp("Seconds without a coordinator after which the worker ends.", valueName: "seconds"))
+  var patience = 600
+
+  @Flag(help: "Write warnings only.")
+  var quiet = false
+
+  /// A worker that `run` started: nobody is left to work for once the pipe is closed.
+  @Flag(help: ArgumentHelp("Leave when standard input ends.", visibility: .hidden))
+  var endsWithInput = false
+
+  func validate() throws {
+    guard patience > 0 else { throw ValidationError("expected --patience of at least 1 second, found \(patience)") }
+    if let name {
+      guard (1...100).contains(name.utf8.count), name == name.printable else {
+        throw ValidationError("expected --name of 1 to 100 bytes of printable text, found \"\(name.printable)\"")
+      }
+    }
+  }
+
+  func run() async throws {
+    let endpoint = try Endpoint(connect)
+    Product.setThreads(1)
+    var logger = Logger(label: "pdsweep.worker") { StreamLogHandler.standardError(label: $0) }
+    if quiet { logger.logLevel = .warning }
+    let worker = Worker(
+      .init(identity: identity, giveUpAfter: .seconds(patience)),
+      connect: { try await ZeroMQWorkerTransport.connect(to: endpoint) },
+      makeRunner: { EngineRunner() }, logger: logger)
+    let interruption = Mutex<Interruption?>(nil)
+    let interruptions = Interruptions { signal in
+      interruption.withLock { $0 = signal }
+      worker.stop(grace: .zero)
+    }
+    if endsWithInput { Self.watchInput { worker.stop(grace: .zero) } }
+    let outcome = try await worker.run()
+    withExtendedLifetime(interruptions) {}
+    switch outcome {
+    case .drained: endProcess(0)
+    case .stopped: endProcess(interruption.withLock { $0 }?.exitStatus ?? 0)
+    case .refused(let reason): throw RefusedWorker(address: connect, reason: reason)
+    case .gaveUp(let silence):
+      Terminal.writeError("pdsweep: nothing heard from \(connect) for \(silence.components.seconds) s; the worker ends")
+      endProcess(1)
+    }
+  }
+
+  private var identity: WorkerIdentity {
+    let process = ProcessInfo.processInfo
+    let host = process.hostName
+    let pid = process.processIdentifier
+    let nonce = String(UInt32.random(in: 0...UInt32.max), radix: 36)
+    return WorkerIdentity(
+      workerID: WorkerID("\(name ?? String(host.prefix(100)))-\(pid)-\(nonce)"), engineVersion: PDSweep.version,
+      engineRevision: CellSpecification.engineRevision, host: host, processIdentifier: Int(pid),
+      cores: process.activeProcessorCount, memoryMiB: Int(process.physicalMemory >> 20))
+  }
+
+  /// Calls `onEnd` when standard input has ended.
+  private static func watchInput(_ onEnd: @escaping @Sendable () -> Void) {
+    let thread = Thread {
+      while let read = try? FileHandle.standardInput.read(upToCount: 1), !read.isEmpty {}
+      onEnd()
+    }
+    thread.name = "pdsweep-input"
+    thread.start()
+  }
+}
+
+/// The coordinator did not want the worker.
+struct RefusedWorker: Error, CustomStringConvertible {
+  let address: String
+  let reason: String
+
+  /// One line for people.
+  var description: String { "the coordinator at \(address) refused this worker: \(reason)" }
+}

@@ -1,0 +1,75 @@
+internal import Foundation
+internal import SweepCore
+internal import SweepCoordinator
+
+/// The greatest removal so far among the measurements whose retention cost is within the goal's, on validation.
+struct BestRemoval: Sendable {
+  /// Removal, nats.
+  let removal: Double
+  /// Retention cost, nats.
+  let retentionCost: Double
+  /// The method that reached it.
+  let method: String
+  /// The token budget under which it did.
+  let tokenBudget: Int
+
+  /// The better of what is known and what a cell came to.
+  static func better(of best: BestRemoval?, and cell: Cell, _ result: CellResult, goal: SweepGoal) -> BestRemoval? {
+    result.evaluations.reduce(best) { best, evaluation in
+      let removal = evaluation.removal(.validation)
+      let cost = evaluation.retentionCost(.validation)
+      guard cost <= goal.retentionCostAtMost, removal > best?.removal ?? -.infinity else { return best }
+      return BestRemoval(
+        removal: removal, retentionCost: cost, method: cell.method,
+        tokenBudget: cell.specification.training?.tokenBudget ?? 0)
+    }
+  }
+}
+
+extension SweepProgress {
+  /// Cells that have come to their end.
+  var ended: Int { methods.reduce(0) { $0 + $1.ended } }
+
+  /// One line for people, what matters most first: a narrow terminal cuts off its end.
+  func line(best: BestRemoval?) -> String {
+    let (total, ended) = (total, ended)
+    var parts = ["\(sweep): \(ended)/\(total) cells (\(total == 0 ? 100 : 100 * ended / total) %)"]
+    if count(.failed) > 0 { parts.append("\(count(.failed)) failed") }
+    if isDraining { parts.append("stopping") }
+    parts.append("\(workers.count) \(workers.count == 1 ? "worker" : "workers")")
+    if ended < total, !isDraining {
+      if let rate = cellsPerSecond {
+        parts.append(
+          rate >= 0.95 ? String(format: "%.1f cells/s", rate) : String(format: "%.1f s a cell", 1 / rate))
+      }
+      if let remaining { parts.append("\(remaining.estimate) left") }
+    }
+    if let best {
+      let figures = String(format: "%.2f nats at a cost of %+.3f", best.removal, best.retentionCost)
+      let tokens = "\(best.tokenBudget) \(best.tokenBudget == 1 ? "token" : "tokens")"
+      parts.append("best removal \(figures) (\(best.method), \(tokens))")
+    }
+    parts += methods.map { "\($0.name) \($0.ended)/\($0.cells.values.reduce(0, +))" }
+    return parts.joined(separator: ", ").printable
+  }
+}
+
+extension SweepProgress.Method {
+  /// Cells that have come to their end.
+  fileprivate var ended: Int {
+    [CellRecord.State.completed, .failed, .cancelled].reduce(0) { $0 + cells[$1, default: 0] }
+  }
+}
+
+extension Duration {
+  /// The span of time to the precision that an estimate has.
+  var estimate: String {
+    let seconds = self / .seconds(1)
+    return switch seconds {
+    case ..<100: "\(Int(seconds.rounded(.up))) s"
+    case ..<6000: "\(Int((seconds / 60).rounded())) min"
+    case ..<360_000: "\(Int((seconds / 3600).rounded())) h"
+    default: String(format: "%.0f days", seconds / 86_400)
+    }
+  }
+}

@@ -1,0 +1,262 @@
+internal import ArgumentParser
+internal import ContentHash
+internal import Foundation
+internal import Logging
+internal import SweepCoordinator
+internal import SweepCore
+internal import SweepReport
+internal import SweepStore
+internal import SweepWire
+internal import Synchronization
+internal import ZeroMQTransport
+
+/// A sweep from its file to its results: a coordinator in this process, with worker processes beside it or elsewhere.
+struct SweepRun: Sendable {
+  /// Where workers come from.
+  enum Workforce: Sendable {
+    /// So many processes on this machine, started by this one.
+    case local(Int)
+    /// Whoever connects.
+    case anyone
+  }
+
+  /// Time that running cells have to finish once the sweep is to stop.
+  static let grace = Duration.seconds(5)
+
+  private let sweep: ResolvedSweep
+  private let text: String
+  private let vocabularySize: Int
+  private let options: SweepRunOptions
+  private let storePath: String
+  private let display: ProgressDisplay
+
+  /// Reads the sweep file and everything that it names.
+  ///
+  /// - Throws: the first thing that would keep the sweep from running.
+  init(_ file: SweepFileOptions, _ options: SweepRunOptions) throws {
+    let spec = try file.spec()
+    sweep = try file.resolve(spec)
+    try options.checkOutput()
+    text = try String(contentsOf: URL(fileURLWithPath: file.file), encoding: .utf8)
+    vocabularySize = try file.vocabularySize(of: sweep)
+    self.options = options
+    storePath = options.storePath(sweep: spec.name)
+    display = ProgressDisplay(style: options.quiet ? .silent : .suitable)
+  }
+
+  /// Runs the sweep until every cell has ended or somebody stops it.
+  ///
+  /// - Throws: `ExitCode` where not every cell was completed; what is wrong with the input, the address or the store.
+  func run(listeningOn endpoint: Endpoint, insecure: Bool, with workforce: Workforce) async throws {
+    let transport = try await ZeroMQCoordinatorTransport.listen(on: endpoint, insecure: insecure)
+    let store = try SweepStore(path: storePath)
+    let open = try store.begin(
+      SweepDescription(
+        name: sweep.spec.name, digest: sweep.digest, file: text, vocabularySize: vocabularySize, goal: sweep.spec.goal),
+      cells: sweep.cells)
+    let watched = WatchedStore(store, sweep)
+    try watched.takeUp(StoreReader(path: storePath))
+    let coordinator = Coordinator(
+      open,
+      CoordinatorSession.Configuration(
+        sweep: sweep.spec.name, coordinatorID: UUID().uuidString, storeID: store.storeID,
+        artefacts: sweep.files.all.map { Artefact(digest: $1.digest, role: $0, path: $1.path) }),
+      store: watched, transport: transport, logger: logger(workforce))
+    let workers = localWorkers(workforce, transport.endpoint, coordinator)
+    let interruption = Mutex<Interruption?>(nil)
+    let interruptions = Interruptions { signal in
+      interruption.withLock { $0 = signal }
+      display.remark("stopping: cells that run have \(Self.grace) to finish; once more ends at once")
+      Task { await stop(coordinator, workers) }
+    } onSecond: {
+      workers?.kill()
+    }
+    defer { withExtendedLifetime(interruptions) {} }
+
+    if open.stored.contains(where: { !$0.state.isFinal }) {
+      if case .anyone = workforce, !options.quiet {
+        Terminal.writeError("pdsweep: workers may connect to \(transport.endpoint)")
+      }
+      workers?.start()
+    }
+    let result = await Task { try await coordinator.run() }.follow(coordinator.progress) { progress in
+      display.show(progress, best: watched.best)
+    }
+    await workers?.stop(patience: .seconds(5))
+    display.end()
+    let last = try result.get()
+    try finish(last, interruption: interruption.withLock { $0 })
+  }
+
+  // MARK: - Workers
+
+  private func localWorkers(
+    _ workforce: Workforce, _ endpoint: Endpoint, _ coordinator: Coordinator
+  ) -> LocalWorkers? {
+    guard case .local(let count) = workforce else { return nil }
+    let program = Bundle.main.executablePath ?? CommandLine.arguments[0]
+    return LocalWorkers(
+      count: count, executable: URL(fileURLWithPath: program),
+      arguments: ["worker", "--connect", "\(endpoint)", "--quiet", "--ends-with-input"]
+    ) { event in
+      switch event {
+      case .notStarted(let place, let reason):
+        display.remark("worker \(place + 1) cannot be started: \(reason)")
+      case .died(let place, let process, let exit, let lastWords, let verdict):
+        let words = lastWords.map { "; its last words: \($0)" } ?? ""
+        let next =
+          switch verdict {
+          case .restart(let pause): "; another is started in \(pause)"
+          case .giveUp, .done: "; no other is started in its place"
+          }
+        display.remark("worker \(place + 1) (process \(process)) ended with \(exit)\(words)\(next)")
+      case .allGone:
+        Task { await coordinator.drain() }
+      }
+    }
+  }
+
+  private func stop(_ coordinator: Coordinator, _ workers: LocalWorkers?) async {
+    await coordinator.drain()
+    try? await Task.sleep(for: Self.grace)
+    workers?.handBack()
+  }
+
+  private func logger(_ workforce: Workforce) -> Logger {
+    let level: Logger.Level =
+      switch workforce {
+      // The ends of its own worker processes are told more exactly than the coordinator can.
+      case .local: .error
+      case .anyone: .warning
+      }
+    return Logger(label: "pdsweep.coordinator") { _ in RemarkLog(display: display, level: level) }
+  }
+
+  // MARK: - The end
+
+  private func finish(_ last: SweepProgress, interruption: Interruption?) throws {
+    let reader = try StoreReader(path: storePath)
+    guard let entry = try reader.sweeps().first(where: { $0.description.digest == sweep.digest }) else {
+      throw StoreError.damaged(path: storePath, detail: "the sweep that was run is not in it")
+    }
+    let reported = try ReportedSweep(entry, in: reader)
+    let isOver = last.ended == last.total
+    var files: [String] = []
+    if isOver, let output = options.output {
+      files = try ExportFolder.write(reported.exportedFiles(), to: URL(fileURLWithPath: output)).map(\.path)
+    }
+    if options.json {
+      try Terminal.write(json: RunDocument(last, digest: sweep.digest, store: storePath, files: files))
+    } else if !options.quiet, isOver {
+      try Terminal.write(reported.frontierTable())
+      try Terminal.write("\nStore: \(storePath)\n" + files.map { "Wrote: \($0)\n" }.joined())
+    }
+    tell(of: reported.records.filter { $0.state == .failed })
+    guard !last.isComplete else { return }
+    if !isOver {
+      display.remark("\(last.ended) of \(last.total) cells are done; run the same command again to carry on")
+    }
+    throw ExitCode(interruption?.exitStatus ?? 1)
+  }
+
+  private func tell(of failed: [CellRecord]) {
+    for record in failed.prefix(5) {
+      let reason = record.failure.map { "\($0.kind.rawValue): \($0.message)" } ?? "for a reason unknown"
+      display.remark("cell \(record.cell.index) (\(record.cell.method)) failed: \(reason)")
+    }
+    if failed.count > 5 {
+      display.remark("\(failed.count - 5) more cells failed: see `pdsweep status \(storePath)`")
+    }
+  }
+}
+
+/// What `run --json` prints.
+private struct RunDocument: Encodable {
+  let sweep: String
+  let digest: SHA256Digest
+  let store: String
+  let cells: [String: Int]
+  let completedInThisRun: Int
+  let faults: Int
+  let seconds: Double
+  let files: [String]
+
+  enum CodingKeys: String, CodingKey {
+    case sweep, digest, store, cells, faults, seconds, files
+    case completedInThisRun = "completed_in_this_run"
+  }
+
+  init(_ last: SweepProgress, digest: SHA256Digest, store: String, files: [String]) {
+    sweep = last.sweep
+    self.digest = digest
+    self.store = store
+    cells = Dictionary(uniqueKeysWithValues: CellRecord.State.allCases.map { ($0.rawValue, last.count($0)) })
+    completedInThisRun = last.completedHere
+    faults = last.faults
+    seconds = last.elapsed / .seconds(1)
+    self.files = files
+  }
+}
+
+/// A coordinator's store that also keeps the best result so far, for the progress line.
+final class WatchedStore: CoordinatorStore {
+  private let store: SweepStore
+  private let digest: SHA256Digest
+  private let goal: SweepGoal
+  private let cells: [SHA256Digest: Cell]
+  private let state = Mutex<BestRemoval?>(nil)
+
+  init(_ store: SweepStore, _ sweep: ResolvedSweep) {
+    self.store = store
+    digest = sweep.digest
+    goal = sweep.spec.goal
+    cells = Dictionary(sweep.cells.map { ($0.fingerprint, $0) }) { first, _ in first }
+  }
+
+  /// The greatest removal so far within the goal's cost.
+  var best: BestRemoval? { state.withLock { $0 } }
+
+  /// Takes in the results that the store has already.
+  func takeUp(_ reader: StoreReader) throws(StoreError) {
+    for sweep in try reader.sweeps() where sweep.description.digest == digest {
+      for record in try reader.records(of: sweep.id) {
+        if let result = record.result { note(result, of: record.cell) }
+      }
+    }
+  }
+
+  /// Commits, and takes in the results.
+  func commit(_ writes: [StoreWrite], of sweep: SweepID, at time: Date) async throws(StoreError) {
+    try await store.commit(writes, of: sweep, at: time)
+    for case .result(_, let delivered) in writes {
+      guard let cell = cells[delivered.fingerprint],
+        let result = try? CanonicalJSON.decode(CellResult.self, from: delivered.result)
+      else { continue }
+      note(result, of: cell)
+    }
+  }
+
+  private func note(_ result: CellResult, of cell: Cell) {
+    state.withLock { $0 = BestRemoval.better(of: $0, and: cell, result, goal: goal) }
+  }
+}
+
+extension CellRecord.State {
+  /// Whether the cell has come to its end.
+  fileprivate var isFinal: Bool {
+    switch self {
+    case .pending, .running: false
+    case .completed, .failed, .cancelled: true
+    }
+  }
+}
+
+extension Task where Failure == any Error {
+  /// Hands each element of a sequence that the task ends to `body`, and returns the task's result.
+  fileprivate func follow<Element: Sendable>(
+    _ elements: AsyncStream<Element>, _ body: (Element) -> Void
+  ) async -> Result<Success, Failure> {
+    for await element in elements { body(element) }
+    return await result
+  }
+}

@@ -1,4 +1,4 @@
-internal import ContentHash
+public import ContentHash
 public import Foundation
 internal import GRDB
 public import SweepCore
@@ -139,6 +139,20 @@ public final class StoreReader: Sendable {
         var records: [CellRecord] = []
         while let row = try rows.next() { records.append(try record(row, attempts)) }
         return records
+      }
+    }
+  }
+
+  /// The fingerprints that have a result: cells with them are not computed again, whatever their sweep.
+  ///
+  /// - Throws: ``StoreError``.
+  public func completedFingerprints() throws(StoreError) -> Set<SHA256Digest> {
+    try translating(path: path) {
+      try database.read { connection in
+        let blobs = try Data.fetchCursor(connection, sql: "SELECT fingerprint FROM results")
+        var fingerprints: Set<SHA256Digest> = []
+        while let blob = try blobs.next() { fingerprints.insert(try SHA256Digest(blob: blob, path: path)) }
+        return fingerprints
       }
     }
   }

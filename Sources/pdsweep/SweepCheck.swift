@@ -2,7 +2,8 @@ internal import LanguageModel
 internal import SweepCore
 
 /// Holds a sweep against the files that it names before anything runs, so that what would fail every cell is told at
-/// once: a damaged model, a subcomponent that does not exist, windows longer than the model's context.
+/// once: a damaged model, a subcomponent that does not exist, windows longer than the model's context, a corpus that is
+/// too short.
 struct SweepCheck {
   private let sweep: ResolvedSweep
   private let file: String
@@ -18,7 +19,7 @@ struct SweepCheck {
     let configuration = try ModelConfiguration(file: sweep.files.configuration.path)
     try checkContext(configuration)
     _ = try TargetModel(checkpoint: sweep.files.weights.path, configuration: configuration)
-    try checkTokenizer(configuration)
+    let tokenizer = try checkedTokenizer(configuration)
     let decompositions = try sweep.files.decompositions.mapValues { file in
       try Decomposition(path: file.path, configuration: configuration)
     }
@@ -31,6 +32,7 @@ struct SweepCheck {
         try check(sites, ranks: ranks, configuration, method: method.name)
       }
     }
+    for corpus in sweep.spec.corpora { try check(corpus, tokenizer, configuration) }
   }
 
   private func checkContext(_ configuration: ModelConfiguration) throws(SweepSpecError) {
@@ -42,7 +44,7 @@ struct SweepCheck {
     }
   }
 
-  private func checkTokenizer(_ configuration: ModelConfiguration) throws {
+  private func checkedTokenizer(_ configuration: ModelConfiguration) throws -> Tokenizer {
     let path = sweep.files.tokenizer.path
     let tokenizer = try Tokenizer(path: path)
     guard tokenizer.idLimit <= configuration.vocabularySize else {
@@ -58,6 +60,36 @@ struct SweepCheck {
         "corpora.start", "expected text that is one token of the tokenizer, found \(start.count) tokens",
         "use a token of \(path), such as \"\\n\"")
     }
+    return tokenizer
+  }
+
+  /// Whether a corpus has the text that the sweep asks of it. Where one line more or less decides, a cell may still
+  /// find too little: which lines are drawn for training depends on the seed, and with it how many tokens they hold.
+  private func check(_ corpus: CorpusSpec, _ tokenizer: Tokenizer, _ configuration: ModelConfiguration) throws {
+    guard let path = sweep.files.corpora[corpus.name]?.text.path else { return }
+    let text = try Corpus(path: path)
+    let start = try tokenizer.startToken(sweep.spec.start)
+    let evaluation = sweep.spec.evaluation
+    for split in [Corpus.Split.validation, .test] {
+      _ = try text.evaluationWindows(
+        split, tokens: evaluation.tokensPerCorpus, context: evaluation.context, tokenizer: tokenizer, start: start)
+    }
+    _ = try text.draw(
+      tokens: trainingTokens(of: corpus), seed: 0, purpose: "check", context: configuration.context,
+      tokenizer: tokenizer, start: start)
+  }
+
+  /// The most tokens that a cell trains on from a corpus: corpora of one role share evenly.
+  private func trainingTokens(of corpus: CorpusSpec) -> Int {
+    let most = sweep.cells.lazy.compactMap(\.specification.training).map { training in
+      switch corpus.role {
+      case .forget: training.tokenBudget
+      case .retain: training.retainTokens
+      case .observe: 0
+      }
+    }.max()
+    let sharers = sweep.spec.corpora.count { $0.role == corpus.role }
+    return ((most ?? 0) + sharers - 1) / sharers
   }
 
   private func check(_ subcomponents: [SubcomponentPath], in decomposition: Decomposition, method: String) throws {

@@ -2,7 +2,9 @@ public import SweepCore
 
 extension SweepPlan {
   /// The number of cells of every method under every token budget, for a terminal: lines that end in a line feed.
-  public func countTable() -> String {
+  ///
+  /// - Parameter completed: The cells that a store has results of; counted in a column of their own.
+  public func countTable(completed: [Cell]? = nil) -> String {
     var methods: [String] = []
     var counts: [String: [Int: Int]] = [:]
     for cell in cells {
@@ -12,13 +14,17 @@ extension SweepPlan {
     let budgets = Set(cells.map(\.tokenBudget)).sorted()
 
     var table = AlignedTable(
-      [("method", .left)] + budgets.map { (grouped($0), .right) } + [("cells", .right)])
+      [("method", .left)] + budgets.map { (grouped($0), .right) } + [("cells", .right)]
+        + (completed == nil ? [] : [("in store", .right)]))
     for method in methods {
       let row = counts[method, default: [:]]
-      table.append([method] + budgets.map { row[$0].map(grouped) ?? "-" } + [grouped(row.values.reduce(0, +))])
+      let stored = completed.map { [grouped($0.count { $0.method == method })] } ?? []
+      table.append(
+        [method] + budgets.map { row[$0].map(grouped) ?? "-" } + [grouped(row.values.reduce(0, +))] + stored)
     }
     let columns = budgets.map { budget in counts.values.reduce(0) { $0 + $1[budget, default: 0] } }
-    table.append(["all"] + columns.map(grouped) + [grouped(cells.count)])
+    table.append(
+      ["all"] + columns.map(grouped) + [grouped(cells.count)] + (completed.map { [grouped($0.count)] } ?? []))
     return "Cells by method and token budget (forget-corpus tokens; 0 = nothing is trained)\n\n" + table.text
   }
 }

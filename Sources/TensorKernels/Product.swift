@@ -8,13 +8,20 @@ public enum Product {
     openblas_set_num_threads(Int32(count))
   }
 
+  /// Deals with products of no element or of no `terms` per element: some BLAS routines leave the output of the
+  /// latter as it was.
+  private static func isEmpty(_ terms: Int, _ out: Matrix, accumulate: Bool) -> Bool {
+    if terms == 0 && !accumulate { out.fill(0) }
+    return terms == 0 || out.rows == 0 || out.columns == 0
+  }
+
   /// out = scale a bᵀ (+ out): a `[m, k]`, b `[n, k]`, out `[m, n]`. Overwrites unless `accumulate`.
   public static func multiply(
     _ a: some FloatMatrix, transposed b: some FloatMatrix, into out: Matrix, accumulate: Bool = false,
     scale: Float = 1
   ) {
     precondition(a.columns == b.columns && out.rows == a.rows && out.columns == b.rows, "a bᵀ: shapes differ")
-    guard out.rows > 0, out.columns > 0 else { return }
+    guard !isEmpty(a.columns, out, accumulate: accumulate) else { return }
     let beta: Float = accumulate ? 1 : 0
     withExtendedLifetime((a, b, out)) {
       if b.rows == 1 {
@@ -38,7 +45,7 @@ public enum Product {
     _ a: some FloatMatrix, _ b: some FloatMatrix, into out: Matrix, accumulate: Bool = false, scale: Float = 1
   ) {
     precondition(a.columns == b.rows && out.rows == a.rows && out.columns == b.columns, "a b: shapes differ")
-    guard out.rows > 0, out.columns > 0 else { return }
+    guard !isEmpty(a.columns, out, accumulate: accumulate) else { return }
     withExtendedLifetime((a, b, out)) {
       if a.columns == 1 {
         if !accumulate { out.fill(0) }
@@ -59,7 +66,7 @@ public enum Product {
     scale: Float = 1
   ) {
     precondition(a.rows == b.rows && out.rows == a.columns && out.columns == b.columns, "aᵀ b: shapes differ")
-    guard out.rows > 0, out.columns > 0 else { return }
+    guard !isEmpty(a.rows, out, accumulate: accumulate) else { return }
     withExtendedLifetime((a, b, out)) {
       if a.columns == 1 {
         unsafe cblas_sgemv(

@@ -1,7 +1,7 @@
 /// Root-mean-square normalisation (Zhang and Sennrich, arXiv 1910.07467): y = w x / sqrt(mean(x²) + ε), row by row.
 public enum RMSNorm {
   /// x `[N, C]`, weight `[1, C]`. Overwrites `out` `[N, C]` and `inverse` `[N, 1]` = 1 / sqrt(mean(x²) + ε), which
-  /// the backward pass needs again.
+  /// the backward pass needs again. A row whose mean square is beyond float32 becomes NaN.
   public static func forward(
     _ x: some FloatMatrix, weight: some FloatMatrix, epsilon: Float, into out: Matrix, inverse: Matrix
   ) {
@@ -12,7 +12,8 @@ public enum RMSNorm {
       for row in 0..<x.rows {
         let source = unsafe x.base + row * x.stride
         let meanSquare = unsafe RowKernels.dot(source, source, n) / Float(n)
-        let scale = 1 / (meanSquare + epsilon).squareRoot()
+        // Where the squares overflow, 1 / infinity would make a plain zero of a state that has blown up.
+        let scale = meanSquare.isFinite ? 1 / (meanSquare + epsilon).squareRoot() : .nan
         inverse[row, 0] = scale
         unsafe RowKernels.rmsScale(source, weight.base, inverse: scale, out.pointer + row * out.stride, n)
       }

@@ -92,9 +92,12 @@ let package = Package(
     .testTarget(
       name: "SweepCoordinatorTests",
       dependencies: [
-        "SweepCoordinator", "SweepWorker", "SweepCore", "SweepWire", "SweepStore", "ContentHash", logging,
+        "SweepCoordinator", "SweepWorker", "SweepCore", "SweepWire", "SweepStore", "ContentHash", grdb, logging,
       ],
       swiftSettings: strict),
-    .testTarget(name: "pdsweepTests", dependencies: ["pdsweep"], swiftSettings: strict),
+    .testTarget(
+      name: "pdsweepTests",
+      dependencies: ["pdsweep", "ContentHash", "LanguageModel", "SweepCoordinator", "SweepCore", "SweepStore"],
+      swiftSettings: strict),
   ]
 )

@@ -116,7 +116,8 @@ extension Scheduler {
         if workers[stored.worker] == nil {
           register(stored.worker, isPresent: false, heard: Instant(nanoseconds: now.nanoseconds + 2 * lostAfter))
         }
-        hold(stored.attempt, at: now, wasNamed: true)
+        // Whether its message ever left, the store does not know.
+        hold(stored.attempt, at: now, wasNamed: false)
         return
       case .completed, .failed, .cancelled:
         entry.standing = .ended

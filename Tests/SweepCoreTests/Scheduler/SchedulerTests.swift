@@ -294,6 +294,17 @@ import Testing
           .ended(AttemptID(5), .lost(.abandoned, message: "worker bert did not come back after a restart"))))
   }
 
+  @Test("a lease that was recorded, but never sent before the coordinator died, is no attempt")
+  func leaseNeverSent() {
+    var sweep = Sweep(
+      cells: 1, attempts: [.init(attempt: AttemptID(1), cell: CellID(0), worker: anna, standing: .open)], next: 2)
+    let actions = sweep.at(100, .joined(anna, running: []))
+    #expect(
+      actions.contains { action in
+        if case .record(.ended(AttemptID(1), .lost(.undelivered, _))) = action { true } else { false }
+      })
+  }
+
   @Test("attempts used up before a restart still count after it")
   func restartRemembersFailures() {
     let failed = AttemptEnd.failed(broken)

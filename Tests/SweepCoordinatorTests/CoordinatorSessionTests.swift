@@ -1,0 +1,166 @@
+import Foundation
+import SweepCore
+import SweepWire
+import Testing
+
+@testable import SweepCoordinator
+@testable import SweepStore
+
+@Suite struct CoordinatorSessionTests {
+  private let store: SweepStore
+  private let cells = Fixture.cells(4)
+  private var session: CoordinatorSession
+  private let anna = Fixture.anna
+  private let here = PeerID([1])
+  private let there = PeerID([2])
+
+  init() throws {
+    store = try SweepStore(inMemoryAt: Date())
+    session = CoordinatorSession(
+      try store.begin(Fixture.sweep(cells), cells: cells), Fixture.configuration(store), at: Instant(nanoseconds: 0))
+  }
+
+  private mutating func hear(
+    _ messages: FromWorker..., from peer: PeerID? = nil, at milliseconds: Int = 0
+  ) -> CoordinatorSession.Step {
+    session.handle(
+      messages.map { .arrived(.message(peer ?? here, $0)) },
+      at: Instant(nanoseconds: Int64(milliseconds) * 1_000_000))
+  }
+
+  private func leased(_ attempt: UInt64, _ index: Int) -> LeasedCell {
+    LeasedCell(
+      attempt: AttemptID(attempt), index: index, cell: CanonicalJSON.encode(cells[index].specification))
+  }
+
+  @Test("a hello is welcomed with the context of the sweep, and readiness with cells in one message")
+  mutating func admission() {
+    let step = hear(Fixture.hello(anna), .ready(credit: 2))
+    #expect(
+      step.messages == [
+        OutgoingMessage(
+          to: here,
+          .welcome(
+            Welcome(
+              sweep: "trial", coordinatorID: "coordinator", storeID: store.storeID, artefacts: [Fixture.artefact],
+              heartbeatInterval: .milliseconds(500), lostAfter: .seconds(2)))),
+        OutgoingMessage(to: here, .lease([leased(1, 0), leased(2, 1)])),
+      ])
+    #expect(step.writes.contains(.leased(AttemptID(2), CellID(1), anna)))
+  }
+
+  @Test("a worker whose engine would give other numbers is refused with the reason")
+  mutating func otherRevision() {
+    let step = hear(Fixture.hello(anna, revision: 99), .ready(credit: 1))
+    #expect(step.messages.count == 1)
+    guard case .refuse(let reason) = step.messages.first?.message else {
+      Issue.record("\(step.messages)")
+      return
+    }
+    #expect(reason.contains("expected a worker with engine revision 1, found 99"))
+    #expect(step.writes.isEmpty)
+  }
+
+  @Test("a peer of another protocol is refused; what cannot be read is counted, and told ever more rarely")
+  mutating func unreadable() {
+    let version = session.handle(
+      [.arrived(.undecodable(here, .unknownVersion(9)))], at: Instant(nanoseconds: 0))
+    #expect(version.messages == [OutgoingMessage(to: here, .refuse(reason: WireError.unknownVersion(9).description))])
+    let flood = session.handle(
+      (0..<99).map { _ in .arrived(.undecodable(here, .frameCount(3))) }, at: Instant(nanoseconds: 0))
+    #expect(flood.messages.isEmpty)
+    #expect(flood.notes.count == 6, "the 2nd, 4th, 8th, 16th, 32nd and 64th")
+  }
+
+  @Test("before its hello, and over a connection given up, a peer is nobody")
+  mutating func nobody() {
+    #expect(hear(.ready(credit: 1), .heartbeat([]), .goodbye(reason: "bye")).messages.isEmpty)
+    _ = hear(Fixture.hello(anna), .ready(credit: 1))
+    _ = hear(Fixture.hello(anna, storeID: store.storeID, running: [1]), from: there)
+    let late = hear(.result(Fixture.delivery(1, cells[0].specification)), from: here)
+    #expect(late.messages.isEmpty)
+    #expect(late.writes.isEmpty)
+    let again = hear(.result(Fixture.delivery(1, cells[0].specification)), from: there)
+    #expect(again.messages.first == OutgoingMessage(to: there, .acknowledge([AttemptID(1)])))
+    _ = session.handle([.arrived(.unreachable(there))], at: Instant(nanoseconds: 0))
+    #expect(hear(.heartbeat([]), from: there).messages.isEmpty)
+  }
+
+  @Test("every heartbeat is answered, by an empty acknowledgement if there is nothing else to say")
+  mutating func heartbeats() {
+    _ = hear(Fixture.hello(anna), .ready(credit: 1))
+    let step = hear(.heartbeat([AttemptProgress(1, step: 3, loss: 0.5)]), at: 500)
+    #expect(step.messages == [OutgoingMessage(to: here, .acknowledge([]))])
+    #expect(step.writes.isEmpty)
+    let attempt = session.progress(at: Instant(nanoseconds: 0)).workers.first?.attempts.first
+    #expect(
+      attempt
+        == SweepProgress.Attempt(
+          id: AttemptID(1), cell: CellID(0), method: "scan", step: 3, steps: 10, loss: 0.5))
+    let unknown = hear(.heartbeat([AttemptProgress(1), AttemptProgress(77)]), at: 1000)
+    #expect(unknown.messages == [OutgoingMessage(to: here, .revoke([AttemptID(77)]))])
+  }
+
+  @Test("attempts of another store are not adopted")
+  mutating func otherStore() {
+    _ = hear(Fixture.hello(anna), .ready(credit: 1))
+    let step = hear(Fixture.hello(anna, storeID: "another", running: [1]), from: there)
+    #expect(step.writes.contains { if case .ended(AttemptID(1), .lost) = $0 { true } else { false } })
+  }
+
+  @Test("a result that reports could not use is a fault of the engine", arguments: 0..<4)
+  mutating func unfitResult(kind: Int) {
+    _ = hear(Fixture.hello(anna), .ready(credit: 1))
+    var result = Fixture.delivery(1, cells[0].specification)
+    switch kind {
+    case 0: result.result = Array("{}".utf8)
+    case 1: result.report = Array("no JSON".utf8)
+    case 2:
+      var values = Fixture.result(cells[0].specification)
+      values.evaluations = []
+      result.result = CanonicalJSON.encode(values)
+    default:
+      var values = Fixture.result(cells[0].specification)
+      values.evaluations[0].corpora[0].name = "dutch"
+      result.result = CanonicalJSON.encode(values)
+    }
+    let step = hear(.result(result))
+    #expect(!step.writes.contains { if case .result = $0 { true } else { false } })
+    #expect(
+      step.writes.contains { write in
+        if case .ended(AttemptID(1), .failed(let failure)) = write { failure.kind == .engineFault } else { false }
+      })
+    #expect(step.messages.first == OutgoingMessage(to: here, .acknowledge([AttemptID(1)])))
+  }
+
+  @Test("when all is done, workers are drained, and the end waits for their goodbyes, but not for ever")
+  mutating func farewell() {
+    _ = hear(Fixture.hello(anna), .ready(credit: 4))
+    let results = (0..<4).map { FromWorker.result(Fixture.delivery(UInt64($0 + 1), cells[$0].specification)) }
+    let step = session.handle(results.map { .arrived(.message(here, $0)) }, at: Instant(nanoseconds: 0))
+    #expect(
+      step.messages == [
+        OutgoingMessage(to: here, .acknowledge((1...4).map { AttemptID($0) })), OutgoingMessage(to: here, .drain),
+      ])
+    #expect(!session.isOver(at: Instant(nanoseconds: 5_900_000_000)))
+    #expect(session.isOver(at: Instant(nanoseconds: 6_000_000_000)))
+    _ = hear(.goodbye(reason: "drained"))
+    #expect(session.isOver(at: Instant(nanoseconds: 1)))
+    #expect(session.progress(at: Instant(nanoseconds: 1)).isComplete)
+  }
+
+  @Test("the time that is left follows from the pace of each method and the workers that are busy")
+  mutating func estimate() {
+    _ = hear(Fixture.hello(anna), .ready(credit: 4))
+    #expect(session.progress(at: Instant(nanoseconds: 0)).remaining == nil)
+    _ = hear(.result(Fixture.delivery(1, cells[0].specification, seconds: 10)))
+    #expect(session.progress(at: Instant(nanoseconds: 0)).remaining == .seconds(30), "three more, taken to be alike")
+    _ = hear(.result(Fixture.delivery(2, cells[1].specification, seconds: 2)))
+    let progress = session.progress(at: Instant(nanoseconds: 4_000_000_000))
+    #expect(progress.remaining == .seconds(12), "one of 10 s and one of 2 s")
+    #expect(progress.cellsPerSecond == 0.5)
+    #expect(progress.count(.completed) == 2)
+    #expect(progress.count(.running) == 2)
+    #expect(progress.total == 4)
+  }
+}

@@ -1,0 +1,343 @@
+import Foundation
+import GRDB
+import SweepCore
+import SweepWire
+import SweepWorker
+
+@testable import SweepCoordinator
+@testable import SweepStore
+
+/// A promise that was broken.
+struct Violation: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// A whole sweep in virtual time, determined by its seed: the real coordinator session, the real worker sessions and
+/// a real store (in memory), with a network that delays and breaks, and a coordinator and workers that are killed at
+/// any point, in particular between deciding, committing and sending.
+///
+/// Chaos ends after a while; then everything must come to its end by itself.
+struct SimulatedSweep {
+  private struct Connection {
+    var worker: Int
+    /// What was sent later arrives later.
+    var lastArrival: Int64 = 0
+    /// Nothing passes, and nobody is told.
+    var isCut = false
+  }
+
+  private struct SimulatedWorker {
+    var session: WorkerSession
+    var connection: UInt32?
+    /// What the engine runs, and when it is ready.
+    var running: (cell: LeasedCell, until: Int64)?
+    /// Stopped, as by SIGSTOP: nothing is handled before.
+    var frozenUntil: Int64 = 0
+  }
+
+  private enum Delivery {
+    case toCoordinator(UInt32, FromWorker)
+    case toWorker(UInt32, ToWorker)
+  }
+
+  private let cells: [Cell]
+  private let store: SweepStore
+  private var random: SeededGenerator
+  private var now: Int64 = 0
+  private let calmAfter: Int64
+
+  private var coordinator: CoordinatorSession?
+  private var coordinatorStarts: Int64 = 0
+  private var sweep: SweepID?
+  private var workers: [Int: SimulatedWorker] = [:]
+  private var workersBorn = 0
+  private var connections: [UInt32: Connection] = [:]
+  private var connectionsMade: UInt32 = 0
+  private var inFlight: [(at: Int64, order: Int, what: Delivery)] = []
+  private var sent = 0
+  /// Workers that ended as they should.
+  private(set) var drained = 0
+  /// How often the coordinator was killed.
+  private(set) var kills = 0
+  private(set) var log: [String] = []
+
+  init(seed: UInt64) throws {
+    random = SeededGenerator(seed: seed)
+    cells = Fixture.cells(Int.random(in: 4...14, using: &random))
+    calmAfter = Int64.random(in: 5...25, using: &random) * 1_000_000_000
+    store = try SweepStore(inMemoryAt: Date(timeIntervalSince1970: 0))
+  }
+
+  // MARK: - Running
+
+  /// Runs to the end.
+  mutating func run() async throws {
+    for _ in 0..<Int.random(in: 1...4, using: &random) { bear() }
+    while true {
+      guard now < calmAfter + 120_000_000_000 else {
+        throw Violation(description: "no end two minutes after the chaos")
+      }
+      try await step()
+      // Workers that are cut off may be left: nobody starts a coordinator again for them.
+      if isCalm, let coordinator, coordinator.isOver(at: instant), try allEnded() { break }
+    }
+    try checkEnd()
+  }
+
+  private var instant: Instant { Instant(nanoseconds: now) }
+  private var isCalm: Bool { now >= calmAfter }
+
+  private mutating func step() async throws {
+    let moments =
+      inFlight.map(\.at) + [coordinator == nil ? coordinatorStarts : coordinator?.nextDeadline?.nanoseconds ?? .max]
+      + workers.values.flatMap { worker -> [Int64] in
+        [worker.session.nextDeadline?.nanoseconds ?? .max, worker.running?.until ?? .max]
+          .map { max($0, worker.frozenUntil) }
+      }
+    // A coordinator ticks at every heartbeat even when nothing is due.
+    let next = min(moments.min() ?? .max, now + 500_000_000)
+    now = max(now, next)
+    try await startCoordinator()
+    try await deliver()
+    for index in workers.keys.sorted() { advance(index) }
+    try await coordinate([.tick])
+    if !isCalm { wreak() }
+    if workers.isEmpty, try !allEnded() { bear() }
+  }
+
+  private mutating func note(_ text: String) {
+    log.append("\(now / 1_000_000) ms: \(text)")
+  }
+
+  // MARK: - The coordinator
+
+  private mutating func startCoordinator() async throws {
+    guard coordinator == nil, now >= coordinatorStarts else { return }
+    let taken = try store.begin(Fixture.sweep(cells), cells: cells, at: Date(timeIntervalSince1970: 0))
+    sweep = taken.id
+    coordinator = CoordinatorSession(taken, Fixture.configuration(store), at: instant)
+    note("coordinator starts")
+  }
+
+  private mutating func coordinate(_ events: [CoordinatorSession.Event]) async throws {
+    guard var session = coordinator, let sweep else { return }
+    let step = session.handle(events, at: instant)
+    coordinator = session
+    if !isCalm, chance(1, in: 150) { return kill("before the commit") }
+    for write in step.writes {
+      note("\(write)")
+      if case .leased(_, let cell, _) = write { try checkIsWanted(cell) }
+    }
+    if !step.writes.isEmpty {
+      try await store.commit(step.writes, of: sweep, at: Date(timeIntervalSince1970: Double(now) / 1e9))
+    }
+    if !isCalm, chance(1, in: 150) { return kill("after the commit") }
+    for message in step.messages {
+      if case .acknowledge(let attempts) = message.message { try attempts.forEach(checkIsKept) }
+      let number = message.peer.bytes.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+      send(.toWorker(number, message.message), over: number)
+    }
+  }
+
+  private mutating func kill(_ moment: String) {
+    note("coordinator killed \(moment)")
+    kills += 1
+    coordinator = nil
+    coordinatorStarts = now + Int64.random(in: 0...6_000_000_000, using: &random)
+    // Some notice at once, others by silence.
+    for number in connections.keys.sorted() where chance(1, in: 2) { breakConnection(number) }
+  }
+
+  // MARK: - The network
+
+  private mutating func send(_ what: Delivery, over number: UInt32) {
+    guard var connection = connections[number], !connection.isCut else { return }
+    let delay = chance(1, in: 20) ? 800_000_000 : Int64.random(in: 100_000...20_000_000, using: &random)
+    connection.lastArrival = max(connection.lastArrival, now + delay)
+    connections[number] = connection
+    sent += 1
+    inFlight.append((connection.lastArrival, sent, what))
+  }
+
+  private mutating func deliver() async throws {
+    let due = inFlight.filter { $0.at <= now }.sorted { ($0.at, $0.order) < ($1.at, $1.order) }
+    inFlight.removeAll { $0.at <= now }
+    for delivery in due {
+      switch delivery.what {
+      case .toCoordinator(let number, let message):
+        let bytes = (0..<4).map { UInt8(truncatingIfNeeded: number >> (24 - 8 * $0)) }
+        try await coordinate([.arrived(.message(PeerID(bytes), message))])
+      case .toWorker(let number, let message):
+        guard let connection = connections[number], workers[connection.worker]?.connection == number else { continue }
+        feed(connection.worker, .received(message))
+      }
+    }
+  }
+
+  private mutating func breakConnection(_ number: UInt32) {
+    guard let connection = connections.removeValue(forKey: number) else { return }
+    inFlight.removeAll { delivery in
+      switch delivery.what {
+      case .toCoordinator(number, _), .toWorker(number, _): true
+      case .toCoordinator, .toWorker: false
+      }
+    }
+    guard workers[connection.worker]?.connection == number else { return }
+    workers[connection.worker]?.connection = nil
+    feed(connection.worker, .disconnected)
+  }
+
+  // MARK: - Workers
+
+  private mutating func bear() {
+    workersBorn += 1
+    let identity = WorkerIdentity(
+      workerID: WorkerID("worker-\(workersBorn)"), engineVersion: "1",
+      engineRevision: CellSpecification.engineRevision, host: "here", processIdentifier: workersBorn, cores: 1,
+      memoryMiB: 1024)
+    let generator = SeededGenerator(seed: UInt64(workersBorn))
+    workers[workersBorn] = SimulatedWorker(
+      session: WorkerSession(.init(identity: identity), generator: generator))
+    note("worker-\(workersBorn) starts")
+    feed(workersBorn, .started)
+  }
+
+  private mutating func advance(_ index: Int) {
+    guard let worker = workers[index], worker.frozenUntil <= now else { return }
+    if let (cell, until) = worker.running, until <= now {
+      workers[index]?.running = nil
+      feed(index, .finished(cell.attempt, outcome(of: cell)))
+    }
+    if let deadline = workers[index]?.session.nextDeadline, deadline <= instant { feed(index, .timeReached) }
+  }
+
+  private func outcome(of leased: LeasedCell) -> AttemptOutcome {
+    .result(Fixture.delivery(leased.attempt.number, cells[leased.index].specification))
+  }
+
+  private mutating func feed(_ index: Int, _ event: WorkerSession.Event) {
+    guard var worker = workers[index] else { return }
+    let actions = worker.session.handle(event, at: instant)
+    workers[index] = worker
+    for action in actions { perform(action, index) }
+  }
+
+  private mutating func perform(_ action: WorkerSession.Action, _ index: Int) {
+    switch action {
+    case .connect:
+      connectionsMade += 1
+      connections[connectionsMade] = Connection(worker: index)
+      workers[index]?.connection = connectionsMade
+    case .disconnect:
+      guard let number = workers[index]?.connection else { return }
+      workers[index]?.connection = nil
+      breakConnection(number)
+    case .send(let messages):
+      guard let number = workers[index]?.connection else { return }
+      for message in messages { send(.toCoordinator(number, message), over: number) }
+    case .run(let cell, _):
+      let duration = Int64.random(in: 50_000_000...6_000_000_000, using: &random)
+      workers[index]?.running = (cell, now + duration)
+    case .cancel(let attempt):
+      guard let running = workers[index]?.running, running.cell.attempt == attempt else { return }
+      workers[index]?.running = nil
+      feed(index, .finished(attempt, .failure(CellFailure(kind: .preempted, message: "cancelled"))))
+    case .note: break
+    case .exit(let outcome):
+      note("worker-\(index) ends: \(outcome)")
+      if outcome == .drained { drained += 1 }
+      // What waits to be sent is still sent.
+      workers[index] = nil
+    }
+  }
+
+  // MARK: - Chaos
+
+  private mutating func wreak() {
+    if chance(1, in: 80) { kill("between two turns") }
+    if chance(1, in: 60), let index = workers.keys.sorted().randomElement(using: &random) {
+      note("worker-\(index) killed")
+      if let number = workers[index]?.connection, chance(1, in: 2) { connections[number]?.isCut = true }
+      workers[index] = nil
+      bear()
+    }
+    if chance(1, in: 40), let number = connections.keys.sorted().randomElement(using: &random) {
+      note("connection \(number) breaks")
+      breakConnection(number)
+    }
+    if chance(1, in: 40), let number = connections.keys.sorted().randomElement(using: &random) {
+      note("connection \(number) is cut in silence")
+      connections[number]?.isCut = true
+    }
+    if chance(1, in: 60), let index = workers.keys.sorted().randomElement(using: &random) {
+      note("worker-\(index) is frozen")
+      workers[index]?.frozenUntil = now + Int64.random(in: 0...5_000_000_000, using: &random)
+    }
+  }
+
+  private mutating func chance(_ count: Int, in total: Int) -> Bool {
+    Int.random(in: 0..<total, using: &random) < count
+  }
+
+  // MARK: - Promises
+
+  /// Nothing completed is computed again.
+  private func checkIsWanted(_ cell: CellID) throws {
+    let state = try store.database.read {
+      try String.fetchOne($0, sql: "SELECT state FROM cells WHERE idx = ?", arguments: [cell.index])
+    }
+    guard state == "pending" else { throw Violation(description: "cell \(cell.index) is \(state ?? "") and leased") }
+  }
+
+  /// Nothing is acknowledged that is not kept.
+  private func checkIsKept(_ attempt: AttemptID) throws {
+    let outcome = try store.database.read {
+      try String.fetchOne($0, sql: "SELECT outcome FROM attempts WHERE number = ?", arguments: [attempt.row])
+    }
+    guard let outcome, outcome != "lost" else {
+      throw Violation(description: "attempt \(attempt.number) is acknowledged and \(outcome ?? "open")")
+    }
+  }
+
+  private func allEnded() throws -> Bool {
+    try store.database.read {
+      try Int.fetchOne($0, sql: "SELECT count(*) FROM cells WHERE state = 'pending'") == 0
+        && (try Int.fetchOne($0, sql: "SELECT count(*) FROM cells") ?? 0) > 0
+    }
+  }
+
+  private func checkEnd() throws {
+    let rows = try store.database.read {
+      try Row.fetchAll(
+        $0,
+        sql: """
+          SELECT c.idx, c.state, r.result,
+            (SELECT count(*) FROM attempts a WHERE a.idx = c.idx AND a.reason IN ('worker-lost', 'forgotten')) AS lost,
+            (SELECT count(*) FROM attempts a WHERE a.idx = c.idx AND a.outcome = 'completed') AS completed
+          FROM cells c LEFT JOIN results r USING (fingerprint) ORDER BY c.idx
+          """)
+    }
+    guard rows.count == cells.count else { throw Violation(description: "\(rows.count) of \(cells.count) cells") }
+    for row in rows {
+      let index: Int = row[0]
+      let state: String = row[1]
+      switch state {
+      case "completed":
+        let result: String = row[2]
+        let expected = CanonicalJSON.encode(Fixture.result(cells[index].specification))
+        guard Array(result.utf8) == expected else { throw Violation(description: "another result of cell \(index)") }
+        guard row[4] == 1 else { throw Violation(description: "not one first result of cell \(index)") }
+      case "failed":
+        let lost: Int = row[3]
+        guard lost >= 3 else { throw Violation(description: "cell \(index) failed after \(lost) losses") }
+      default: throw Violation(description: "cell \(index) is \(state) at the end")
+      }
+    }
+    let open = try store.database.read {
+      try Int.fetchOne($0, sql: "SELECT count(*) FROM attempts WHERE outcome IS NULL") ?? 0
+    }
+    guard open == 0 else { throw Violation(description: "\(open) attempts are open at the end") }
+    let faults = try store.database.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM faults") ?? 0 }
+    guard faults == 0 else { throw Violation(description: "\(faults) faults where all engines agree") }
+  }
+}

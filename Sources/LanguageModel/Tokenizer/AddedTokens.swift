@@ -120,8 +120,10 @@ struct AddedTokens: Sendable {
 }
 
 extension Unicode.Scalar {
-  /// `\w`: letters, marks, decimal digits, connectors and joiners (UTS #18, annex C).
+  /// `\w`: letters, marks, decimal digits, connectors and joiners (UTS #18, annex C), of Unicode 16 as in
+  /// ``WordScanner``.
   fileprivate var isWordCharacter: Bool {
+    guard isAssigned(byVersion: 16) else { return false }
     if properties.isAlphabetic || properties.isJoinControl { return true }
     return switch properties.generalCategory {
     case .decimalNumber, .connectorPunctuation, .nonspacingMark, .spacingMark, .enclosingMark: true

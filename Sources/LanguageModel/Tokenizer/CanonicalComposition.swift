@@ -89,17 +89,24 @@ struct CanonicalComposition {
   }
 
   private mutating func composite(_ first: Unicode.Scalar, _ second: Unicode.Scalar) -> Unicode.Scalar? {
-    if let syllable = Self.hangul(first.value, second.value) { return syllable }
+    if Self.isHangul(first) { return Self.syllable(first.value, second.value) }
     let pair = Pair(first: first, second: second)
     if let known = composites[pair] { return known }
-    let composed = "\(first)\(second)".precomposedStringWithCanonicalMapping.unicodeScalars
+    // Foundation does not compose U+0CCA with U+0CD5, but does compose what U+0CCA decomposes to with it.
+    let parts = decomposition(of: first) + [second]
+    let composed = String(String.UnicodeScalarView(parts)).precomposedStringWithCanonicalMapping.unicodeScalars
     let found = composed.count == 1 ? composed.first : nil
     composites[pair] = .some(found)
     return found
   }
 
+  /// Whether this is a leading consonant or a syllable.
+  private static func isHangul(_ scalar: Unicode.Scalar) -> Bool {
+    (0x1100..<0x1113).contains(scalar.value) || (0xac00..<0xd7a4).contains(scalar.value)
+  }
+
   /// Hangul syllables are composed by arithmetic (The Unicode Standard, section 3.12).
-  private static func hangul(_ first: UInt32, _ second: UInt32) -> Unicode.Scalar? {
+  private static func syllable(_ first: UInt32, _ second: UInt32) -> Unicode.Scalar? {
     let (syllables, leads, vowels, trails): (UInt32, UInt32, UInt32, UInt32) = (0xac00, 0x1100, 0x1161, 0x11a7)
     let (leadCount, vowelCount, trailCount): (UInt32, UInt32, UInt32) = (19, 21, 28)
     if (leads..<leads + leadCount).contains(first), (vowels..<vowels + vowelCount).contains(second) {

@@ -123,21 +123,26 @@ struct TokenizerTests {
     }
   }
 
-  @Test("Hangul syllables are composed wherever they stand")
-  func hangul() {
+  /// Mistakes of Foundation's composition that must not be ours: Hangul that does not end the text, a code point
+  /// before the first trailing consonant, and a vowel of Kannada whose parts are themselves composed.
+  @Test(
+    "every composition is found wherever it stands",
+    arguments: [
+      ("\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}x", "\u{d55c}\u{adf8}x"),
+      ("\u{b7b4}\u{11a7}", "\u{b7b4}\u{11a7}"), ("\u{cc6}\u{cc2}\u{cd5}", "\u{ccb}"), ("\u{cca}\u{cd5}", "\u{ccb}"),
+    ])
+  func compositionAnywhere(text: String, expected: String) {
     var composition = CanonicalComposition()
-    #expect(
-      Array(composition.normalize("\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}x").unicodeScalars)
-        == ["\u{d55c}", "\u{adf8}", "x"])
+    #expect(composition.normalize(text).utf8.elementsEqual(expected.utf8))
   }
 
   /// This would take minutes if the work grew with the square of the text.
   @Test("long text that is not composed takes time in proportion")
   func longUncomposedText() throws {
     let tokenizer = try tokenizer(document(normalizer: #"{"type":"NFC"}"#))
-    let ids = tokenizer.encode(String(repeating: "e\u{301}\u{2013}a ", count: 40_000))
-    #expect(ids.count == 40_000 * 7)
-    #expect(tokenizer.decode(ids).utf8.elementsEqual(String(repeating: "\u{e9}\u{2013}a ", count: 40_000).utf8))
+    let ids = tokenizer.encode(String(repeating: "e\u{301}\u{2013}a ", count: 10_000))
+    #expect(ids.count == 10_000 * 7)
+    #expect(tokenizer.decode(ids).utf8.elementsEqual(String(repeating: "\u{e9}\u{2013}a ", count: 10_000).utf8))
   }
 
   @Test("text comes out of a stream as soon as its bytes are complete")

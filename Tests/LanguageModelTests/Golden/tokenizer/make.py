@@ -55,6 +55,7 @@ ODD = [
     "a  <mask>  b<mask><mask>c",
     "a <cut>  \n b<cut>  <mask>",
     "word a word, wordy swords word\u0301 _word word",
+    "word\U000330a3 \U000330a3word \u0cc6\u0cc2\u0cd5",
     "one cafe\u0301! two caf\u00e9! three cafe!",
     "run      of spaces        to the end         ",
 ]

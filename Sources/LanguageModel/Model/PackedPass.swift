@@ -34,6 +34,11 @@ final class PackedPass {
       entry = .residual(Self.embed(model: model, batch: batch))
     }
 
+    /// Where an edited model goes on from here.
+    var stage: Stage {
+      if case .outer = entry { Stage(block: block, side: .outer) } else { Stage(block: block, side: .inner) }
+    }
+
     /// The prefix of a batch in which the rows stand `count` times, one copy behind the other.
     func repeated(_ count: Int) -> Prefix {
       Prefix(block: block, entry: entry.repeated(count))
@@ -59,6 +64,9 @@ final class PackedPass {
     self.batch = batch
     self.edits = EditedRows(edits: edits, batch: batch)
     self.start = start ?? Prefix(model: model, batch: batch)
+    if let lowest = self.edits.lowestStage {
+      precondition(self.start.stage <= lowest, "an edit changes what the prefix holds already")
+    }
   }
 
   /// The residual stream behind the last block, `[N, C]`. `observe` sees it behind every block.

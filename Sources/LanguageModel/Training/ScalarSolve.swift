@@ -22,7 +22,7 @@ struct ScalarSolve {
   static let tolerance = 2e-3
 
   /// The trials in the order in which they were made, and the best of them. A value whose loss is not a number counts
-  /// as infinitely bad; the earliest of equals wins.
+  /// as infinitely bad; of equals the one closest to 1, the base model, wins.
   ///
   /// - Parameter evaluate: the losses at each of several alphas; ends the search by throwing.
   static func search<Failure: Error>(
@@ -63,8 +63,8 @@ struct ScalarSolve {
   }
 
   private static func best(of trials: [Trial]) -> Trial {
-    var best = trials[0]
-    for trial in trials.dropFirst() where cost(trial) < cost(best) { best = trial }
-    return best
+    trials.dropFirst().reduce(trials[0]) { best, trial in
+      (cost(trial), abs(trial.alpha - 1)) < (cost(best), abs(best.alpha - 1)) ? trial : best
+    }
   }
 }

@@ -63,7 +63,6 @@ struct WorkerLoop {
         try await take(input)
         if let outcome { return outcome }
       }
-      setAlarm()
     }
     // The mailbox closes only here, or when the task that runs the worker is cancelled.
     transport?.abandon()
@@ -94,7 +93,10 @@ struct WorkerLoop {
   }
 
   private mutating func handle(_ event: WorkerSession.Event) async {
-    for action in session.handle(event, at: clock.now) {
+    let actions = session.handle(event, at: clock.now)
+    // First, so that the alarm stands when others learn of what was done.
+    setAlarm()
+    for action in actions {
       await perform(action)
     }
   }

@@ -1,3 +1,4 @@
+internal import CZeroMQ
 internal import Foundation
 internal import SweepWire
 internal import Synchronization
@@ -85,8 +86,11 @@ final class SocketThread<Role: SocketRole>: Sendable {
     guard let doorbell = Doorbell() else { throw .tooManyOpenFiles(endpoint) }
     let instance = SocketThread(role, doorbell)
     let outcome: Result<Endpoint, TransportError> = await withCheckedContinuation { opened in
-      let thread = Thread { instance.run(opened) }
-      thread.name = "pdsweep-socket"
+      let thread = Thread {
+        // Foundation loses a name given before the start, and the thread may have ended after it.
+        unsafe pdsweep_name_thread("pdsweep-socket")
+        instance.run(opened)
+      }
       thread.stackSize = 1 << 20
       thread.start()
     }

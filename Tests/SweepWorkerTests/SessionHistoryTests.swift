@@ -24,14 +24,14 @@ import Testing
   func coverage() {
     var ends: Set<String> = []
     var delivered = 0
-    for seed in 0..<3000 as Range<UInt64> {
+    for seed in 0..<2000 as Range<UInt64> {
       var history = History(seed)
-      for _ in 0..<80 { history.step() }
+      for _ in 0..<80 where history.end == nil { history.step() }
       if let end = history.end { ends.insert(String(String(describing: end).prefix { $0.isLetter })) }
       delivered += history.delivered
     }
     #expect(ends == ["drained", "stopped", "refused", "gaveUp"])
-    #expect(delivered > 3000)
+    #expect(delivered > 2000)
   }
 }
 

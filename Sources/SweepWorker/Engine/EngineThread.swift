@@ -38,9 +38,10 @@ final class EngineThread: Sendable {
   ) -> EngineThread {
     let engine = EngineThread(identity: identity, clock: clock, onFinished: onFinished)
     let thread = Thread { engine.serve(makeRunner) }
-    thread.name = "pdsweep-engine"
     thread.stackSize = 16 << 20
     thread.start()
+    // A name given before the start is lost on Linux. The thread is still there: nobody can have closed it yet.
+    thread.name = "pdsweep-engine"
     return engine
   }
 

@@ -1,0 +1,122 @@
+import Foundation
+import SweepCore
+import SweepWire
+import SweepWorker
+import Synchronization
+import Testing
+
+/// What a worker checks before the engine sees a cell, and after.
+@Suite(.timeLimit(.minutes(1))) struct CellChecksTests {
+  private func failures(_ outcomes: [FromWorker]) -> [CellFailure] {
+    outcomes.compactMap { outcome in
+      guard case .failure(_, let failure) = outcome else { return nil }
+      return failure
+    }
+  }
+
+  private func never() -> Stage {
+    Stage { (_, _, _, _) throws(CellFailure) in
+      throw CellFailure(kind: .engineFault, message: "the engine was reached")
+    }
+  }
+
+  @Test("A file that has changed is refused with its name, the digest expected and the one found")
+  func changedFile() async throws {
+    let files = try Files()
+    let path = files.path("tokenizer")
+    // Its digest is that of sha256sum.
+    try Data("something else".utf8).write(to: URL(filePath: path))
+    var stage = never()
+    let failure = failures(try await stage.play([files.cell], artefacts: files.artefacts)).first
+    #expect(failure?.kind == .refusedInput)
+    let message = failure?.message ?? ""
+    #expect(message.contains(path))
+    #expect(message.contains("expected SHA-256 \(files.specification.target.tokenizer)"))
+    #expect(message.contains("found f41f3fa625ff"), "\(message)")
+  }
+
+  @Test("A missing file is refused with its name", arguments: ["weights", "decomposition", "cut:german"])
+  func missingFile(role: String) async throws {
+    let files = try Files()
+    try FileManager.default.removeItem(atPath: files.path(role))
+    var stage = never()
+    let failure = failures(try await stage.play([files.cell], artefacts: files.artefacts)).first
+    #expect(failure?.kind == .refusedInput)
+    #expect(failure?.message.hasPrefix("\(role): \(files.path(role)): expected") == true, "\(failure?.message ?? "")")
+  }
+
+  @Test("A file that the coordinator does not offer is refused")
+  func unofferedFile() async throws {
+    let files = try Files()
+    var stage = never()
+    let offered = files.artefacts.filter { $0.role != "corpus:german" }
+    let failure = failures(try await stage.play([files.cell], artefacts: offered)).first
+    #expect(failure?.kind == .refusedInput)
+    #expect(failure?.message.hasPrefix("corpus:german: expected the coordinator to offer") == true)
+  }
+
+  @Test("Files are checked once, and only those that a cell names")
+  func checkedOnce() async throws {
+    let files = try Files()
+    let paths = files.artefacts.map(\.path)
+    let missing = Artefact(digest: files.artefacts[0].digest, role: "other", path: "/nowhere/at/all")
+    var stage = Stage { (_, artefacts, _, _) throws(CellFailure) in
+      // Only the first cell finds the files there.
+      for path in paths { try? FileManager.default.removeItem(atPath: path) }
+      return .example(Double(artefacts.count))
+    }
+    let outcomes = try await stage.play([files.cell, files.cell], artefacts: files.artefacts + [missing])
+    #expect(outcomes.count == 2 && failures(outcomes).isEmpty)
+  }
+
+  @Test("A specification that this build would not have written is refused")
+  func foreignSpecifications() async throws {
+    let files = try Files()
+    let text = String(decoding: files.cell, as: UTF8.self)
+    var revised = files.specification
+    revised.revision += 1
+    let cells: [[UInt8]] = [
+      Array("{}".utf8), Array("noise".utf8), Array(text.dropLast().utf8),
+      Array(text.replacing("{\"corpora\"", with: "{\"added\":1,\"corpora\"").utf8),
+      Array((text + " ").utf8), CanonicalJSON.encode(revised),
+    ]
+    var stage = never()
+    let failures = failures(try await stage.play(cells, artefacts: files.artefacts))
+    #expect(failures.count == cells.count)
+    for failure in failures {
+      #expect(failure.kind == .refusedInput, "\(failure.message)")
+      #expect(!failure.message.contains("\n"))
+    }
+    #expect(failures.last?.message.contains("engine revision 1, found 2") == true)
+  }
+
+  @Test("A result too large to be sent is refused, and the worker goes on")
+  func largeResult() async throws {
+    let files = try Files()
+    let runs = Mutex(0)
+    var stage = Stage { (_, _, _, _) throws(CellFailure) in
+      let isFirst = runs.withLock { runs in
+        runs += 1
+        return runs == 1
+      }
+      var run = CellRun.example(1)
+      if isFirst { run.result.edit = .prefactors(alphas: Array(repeating: 0.123456789, count: 400_000)) }
+      return run
+    }
+    let outcomes = try await stage.play([files.cell, files.cell], artefacts: files.artefacts)
+    #expect(failures(outcomes).map(\.kind) == [.refusedInput])
+    guard case .result = outcomes.last else { return #expect(Bool(false), "no result") }
+  }
+
+  @Test("The engine's failures are delivered as they are")
+  func engineFailures() async throws {
+    let files = try Files()
+    let kinds = Mutex(CellFailure.Kind.allCases.filter { $0 != .workerLost })
+    var stage = Stage { (_, _, _, _) throws(CellFailure) in
+      throw CellFailure(kind: kinds.withLock { $0.removeFirst() }, message: "as the engine says")
+    }
+    let outcomes = try await stage.play(Array(repeating: files.cell, count: 4), artefacts: files.artefacts)
+    #expect(failures(outcomes).map(\.kind) == CellFailure.Kind.allCases.filter { $0 != .workerLost })
+    #expect(failures(outcomes).allSatisfy { $0.message == "as the engine says" })
+  }
+}

@@ -157,14 +157,13 @@ struct HTMLText {
     Mark(paragraphs: paragraphs.count, bytes: paragraph.count, spaceBefore: spaceBefore)
   }
 
+  /// Takes back what has been put out since a mark.
   private mutating func rewind(to mark: Mark) {
-    // A variant that spans paragraphs began at the beginning of one, as its element is a block.
     if paragraphs.count > mark.paragraphs {
+      paragraph = Array(paragraphs[mark.paragraphs].utf8)
       paragraphs.removeLast(paragraphs.count - mark.paragraphs)
-      paragraph.removeAll()
-    } else {
-      paragraph.removeLast(paragraph.count - mark.bytes)
     }
+    paragraph.removeLast(paragraph.count - mark.bytes)
     spaceBefore = mark.spaceBefore
   }
 }

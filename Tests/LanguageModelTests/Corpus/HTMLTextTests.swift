@@ -60,9 +60,10 @@ struct HTMLTextTests {
       </span>+C, or <span class="switchinline"><span hidden="true" class="WIN">Alt</span></span>\
       <span class="switchinline"> <span hidden class="UNIX">x</span> <span hidden>F4</span></span>.</p>
       <div class="switch"><div hidden><p>For one.</p><p>Of two.</p></div> <div hidden><p>For all.</p></div></div>
+      Begin <i class="switch"><i hidden>x<p>y</p></i><i hidden>middle</i></i> end
       <p>End.</p>
       """
-    #expect(paragraphs(page) == ["Press Ctrl+C, or Alt F4.", "For all.", "End."])
+    #expect(paragraphs(page) == ["Press Ctrl+C, or Alt F4.", "For all.", "Begin middle end", "End."])
   }
 
   @Test("is found in XHTML too")
@@ -118,12 +119,27 @@ struct HTMLTextTests {
     }
   }
 
+  @Test("of tags in any order is never a crash", arguments: 0..<40)
+  func soup(seed: Int) {
+    let fragments = [
+      "<span class=switchinline>", "<div class=\"switch\">", "<span hidden>", "<i hidden>", "<div hidden>", "</span>",
+      "</div>", "</i>", "<p>", "</p>", "<li>", "<td>", "<tr>", "<table>", "</table>", "<nav>", "</nav>", "<pre>",
+      "</pre>", "<br>", "<hr/>", "a", " ", "bc d", "&amp;", "<script>", "</script>", "<!-- -->",
+    ]
+    var generator = SplitMix64(seed: UInt64(seed))
+    for _ in 0..<200 {
+      let page = (0..<40).compactMap { _ in fragments.randomElement(using: &generator) }.joined()
+      let found = paragraphs(page)
+      #expect(found.allSatisfy { !$0.isEmpty && $0.unicodeScalars.allSatisfy { "abcd &".unicodeScalars.contains($0) } })
+    }
+  }
+
   /// Each of these would take hours if the work grew with the square of the page.
   @Test(
     "takes time in proportion to the page",
     arguments: ["<b>", "</b>", "<!--", "<p a=\"", "&#", "&amp", "<nav>", "<script>", "<i hidden>", "<p><li><td>", "< "])
   func linear(unit: String) {
-    let page = String(repeating: unit, count: 100_000)
+    let page = String(repeating: unit, count: 20_000)
     #expect(paragraphs("<p>start</p>" + page).first == "start")
   }
 }

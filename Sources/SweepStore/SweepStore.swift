@@ -61,6 +61,14 @@ public final class SweepStore: Sendable {
     }
   }
 
+  /// Closes the store. The last to close it folds the write-ahead log into its file, which then stands alone and can be
+  /// copied. Nothing may be written afterwards.
+  ///
+  /// - Throws: ``StoreError``.
+  public func close() throws(StoreError) {
+    try translating(path: path) { try database.close() }
+  }
+
   /// Whether a file is absent, empty, or begins as SQLite's do.
   private static func mayBeDatabase(_ path: String) -> Bool {
     guard let handle = FileHandle(forReadingAtPath: path) else { return true }

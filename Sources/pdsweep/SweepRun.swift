@@ -85,7 +85,9 @@ struct SweepRun: Sendable {
     await workers?.stop(patience: .seconds(5))
     display.end()
     let last = try result.get()
-    try finish(last, interruption: interruption.withLock { $0 })
+    let reported = try reportedSweep()
+    try store.close()
+    try finish(last, reported, interruption: interruption.withLock { $0 })
   }
 
   // MARK: - Workers
@@ -134,12 +136,15 @@ struct SweepRun: Sendable {
 
   // MARK: - The end
 
-  private func finish(_ last: SweepProgress, interruption: Interruption?) throws {
+  private func reportedSweep() throws(StoreError) -> ReportedSweep {
     let reader = try StoreReader(path: storePath)
     guard let entry = try reader.sweeps().first(where: { $0.description.digest == sweep.digest }) else {
       throw StoreError.damaged(path: storePath, detail: "the sweep that was run is not in it")
     }
-    let reported = try ReportedSweep(entry, in: reader)
+    return try ReportedSweep(entry, in: reader)
+  }
+
+  private func finish(_ last: SweepProgress, _ reported: ReportedSweep, interruption: Interruption?) throws {
     let isOver = last.ended == last.total
     var files: [String] = []
     if isOver, let output = options.output {

@@ -100,7 +100,6 @@ struct WorkerCommand: AsyncParsableCommand {
       while let read = try? FileHandle.standardInput.read(upToCount: 1), !read.isEmpty {}
       onEnd()
     }
-    thread.name = "pdsweep-input"
     thread.start()
   }
 }

@@ -143,7 +143,6 @@ final class LocalWorkers: Sendable {
       while let more = try? errors.fileHandleForReading.read(upToCount: 1 << 10), !more.isEmpty { words.append(more) }
       end.fellSilent(words)
     }
-    reader.name = "pdsweep-worker-\(place)"
     reader.start()
   }
 

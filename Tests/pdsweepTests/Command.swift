@@ -1,0 +1,101 @@
+import Foundation
+import Synchronization
+
+/// A process of the program under test, in a laboratory's folder.
+final class Command: Sendable {
+  /// How it ended, and what it wrote.
+  struct Outcome: Sendable {
+    var status: Int32
+    var wasKilled: Bool
+    var output: String
+    var errors: String
+  }
+
+  private let process: Process
+  private let files: (output: URL, errors: URL)
+  private let end = AsyncStream<Void>.makeStream()
+
+  /// The program, which is built beside the tests.
+  static let program: URL = {
+    guard let tests = Bundle.main.executableURL else { preconditionFailure("the tests have no executable") }
+    return tests.deletingLastPathComponent().appending(path: "pdsweep")
+  }()
+
+  /// Starts the program.
+  init(_ arguments: [String], in laboratory: Laboratory) throws {
+    let name = UUID().uuidString
+    files = (
+      laboratory.folder.appending(path: "\(name).out"), laboratory.folder.appending(path: "\(name).err")
+    )
+    for file in [files.output, files.errors] { try Data().write(to: file) }
+    process = Process()
+    process.executableURL = Self.program
+    process.arguments = arguments
+    process.currentDirectoryURL = laboratory.folder
+    process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "PDSWEEP_TARGET_PATH" }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try FileHandle(forWritingTo: files.output)
+    process.standardError = try FileHandle(forWritingTo: files.errors)
+    process.terminationHandler = { [continuation = end.continuation] _ in continuation.finish() }
+    try process.run()
+  }
+
+  /// Runs the program to its end.
+  static func run(_ arguments: [String], in laboratory: Laboratory) async throws -> Outcome {
+    try await Command(arguments, in: laboratory).outcome()
+  }
+
+  var processIdentifier: Int32 { process.processIdentifier }
+
+  /// What it has written to standard error so far.
+  var errors: String { get throws { try String(contentsOf: files.errors, encoding: .utf8) } }
+
+  /// Sends it a signal.
+  func signal(_ signal: Int32) {
+    kill(process.processIdentifier, signal)
+  }
+
+  /// Waits for its end.
+  func outcome() async throws -> Outcome {
+    for await _ in end.stream {}
+    return Outcome(
+      status: process.terminationStatus, wasKilled: process.terminationReason == .uncaughtSignal,
+      output: try String(contentsOf: files.output, encoding: .utf8), errors: try errors)
+  }
+
+  /// Its worker processes.
+  var workers: [Int32] { Self.children(of: processIdentifier) }
+
+  /// The processes whose parent has an identifier.
+  private static func children(of parent: Int32) -> [Int32] {
+    let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    return entries.compactMap(Int32.init).filter { process in
+      status(of: process).contains("\nPPid:\t\(parent)\n")
+    }
+  }
+
+  /// Whether a process is there and has not ended.
+  static func isRunning(_ process: Int32) -> Bool {
+    let status = status(of: process)
+    return !status.isEmpty && !status.contains("\nState:\tZ")
+  }
+
+  private static func status(of process: Int32) -> String {
+    (try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)) ?? ""
+  }
+}
+
+/// A condition did not come about in any time that a machine may need.
+struct NeverHappened: Error {
+  let what: String
+}
+
+/// Returns when a condition holds. How long it took says nothing; the bound only keeps a broken program from hanging
+/// the tests.
+func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
+  let start = ContinuousClock.now
+  while try !condition() {
+    guard ContinuousClock.now - start < .seconds(120) else { throw NeverHappened(what: what) }
+    try await Task.sleep(for: .milliseconds(5))
+  }
+}

@@ -1,0 +1,247 @@
+import Foundation
+import SweepCore
+import SweepStore
+import Testing
+
+/// `pdsweep run` and what it leaves behind, through the built program: real processes, sockets and stores.
+@Suite(.serialized)
+struct RunTests {
+  @Test
+  func aSweepCompletesWithTheSameExportsWhateverTheNumberOfWorkers() async throws {
+    let laboratory = try Laboratory()
+    for workers in [1, 3] {
+      let run = try await Command.run(
+        ["run", "sweep.yaml", "--workers", "\(workers)", "--store", "\(workers).sqlite", "--output", "\(workers)"],
+        in: laboratory)
+      #expect(run.status == 0, "\(run.errors)")
+      #expect(run.output.contains("Frontier of each method"))
+      #expect(run.output.contains("provenance.csv"))
+      #expect(run.errors.contains("\(Laboratory.cells)/\(Laboratory.cells) cells (100 %)"))
+    }
+    #expect(try laboratory.export("1") == laboratory.export("3"))
+    #expect(try laboratory.read("1/cells.csv").contains("one-scalar"))
+  }
+
+  @Test
+  func aCompletedSweepIsNotComputedAgain() async throws {
+    let laboratory = try Laboratory()
+    let first = try await Command.run(["run", "sweep.yaml", "--quiet", "--json"], in: laboratory)
+    #expect(first.status == 0, "\(first.errors)")
+    let second = try await Command.run(["run", "sweep.yaml", "--quiet", "--json"], in: laboratory)
+    #expect(second.status == 0, "\(second.errors)")
+    #expect(second.errors.isEmpty)
+    #expect(try RunReport(first).completedHere == Laboratory.cells)
+    #expect(try RunReport(second).completedHere == 0)
+    let plan = try await Command.run(["plan", "sweep.yaml", "--store", "tiny.sqlite"], in: laboratory)
+    #expect(plan.output.contains("in store"))
+    #expect(try laboratory.attempts("tiny.sqlite").values.allSatisfy { $0 == 1 })
+  }
+
+  @Test
+  func resultsCanBeReadFromTheStoreAlone() async throws {
+    let laboratory = try Laboratory()
+    let run = try await Command.run(["run", "sweep.yaml", "--output", "run"], in: laboratory)
+    #expect(run.status == 0, "\(run.errors)")
+
+    let export = try await Command.run(["export", "--output", "export", "--json"], in: laboratory)
+    #expect(export.status == 0, "\(export.errors)")
+    #expect(try laboratory.export("export") == laboratory.export("run"))
+    #expect(try laboratory.read("export/provenance.csv") == laboratory.read("run/provenance.csv"))
+
+    let frontier = try await Command.run(["frontier", "tiny.sqlite"], in: laboratory)
+    #expect(run.output.hasPrefix(frontier.output))
+    let json = try await Command.run(["frontier", "--json", "--sweep", "tiny"], in: laboratory)
+    #expect(try json.output == laboratory.read("run/frontier.json"))
+
+    let status = try await Command.run(["status"], in: laboratory)
+    #expect(status.output.hasPrefix("tiny: not running"))
+    #expect(status.output.contains("all               -        -         15       -          -     15"))
+  }
+
+  @Test
+  func cellsThatFailAreListedAndTheOthersCompleted() async throws {
+    let laboratory = try Laboratory()
+    try laboratory.edit("sweep.yaml", "learning_rate: [1e-2]", "learning_rate: [1e38]")
+    let run = try await Command.run(["run", "sweep.yaml", "--quiet", "--output", "out"], in: laboratory)
+    #expect(run.status == 1)
+    #expect(run.errors.contains("(lora) failed: diverged: "))
+    #expect(run.errors.contains("1 more cells failed: see `pdsweep status tiny.sqlite`"))
+    #expect(try laboratory.read("out/cells.csv").contains(",failed,diverged,"))
+    let status = try await Command.run(["status", "--json"], in: laboratory)
+    #expect(status.output.contains("\"completed\":9,\"failed\":6"))
+  }
+
+  @Test
+  func aSweepIsReadWhileItRuns() async throws {
+    let laboratory = try Laboratory(steps: Self.slow)
+    let run = try Command(["run", "sweep.yaml", "--workers", "2"], in: laboratory)
+    try await eventually("a cell is completed") { try laboratory.completed("tiny.sqlite").count >= 1 }
+    let status = try await Command.run(["status"], in: laboratory)
+    let frontier = try await Command.run(["frontier"], in: laboratory)
+    let export = try await Command.run(["export", "--output", "out"], in: laboratory)
+    let again = try await Command.run(["run", "sweep.yaml"], in: laboratory)
+    run.signal(SIGTERM)
+    let outcome = try await run.outcome()
+
+    #expect(status.output.hasPrefix("tiny: run by process \(run.processIdentifier) on "))
+    #expect(frontier.output.contains("Frontier of each method"))
+    #expect(export.status == 0)
+    #expect(again.status == 2)
+    #expect(again.errors.contains("the store is in use by process \(run.processIdentifier)"))
+    #expect(outcome.status == 143, "\(outcome.errors)")
+  }
+
+  // MARK: - Deaths
+
+  /// Steps that make a sweep last for seconds, so that there is a middle of it.
+  private static let slow = 150
+
+  @Test
+  func aWorkerThatIsKilledCostsNoResult() async throws {
+    let laboratory = try Laboratory(steps: Self.slow)
+    let undisturbed = try await Self.undisturbedExport()
+    let run = try Command(["run", "sweep.yaml", "--workers", "2", "--output", "out"], in: laboratory)
+    try await eventually("a cell is completed") { try laboratory.completed("tiny.sqlite").count >= 2 }
+    let victim = try #require(run.workers.first)
+    kill(victim, SIGKILL)
+    let outcome = try await run.outcome()
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.contains("(process \(victim)) ended with signal 9"))
+    #expect(outcome.errors.contains("another is started"))
+    #expect(try laboratory.export("out") == undisturbed)
+    #expect(try laboratory.attempts("tiny.sqlite").values.reduce(0, +) > Laboratory.cells)
+  }
+
+  @Test
+  func aRunThatIsKilledIsCarriedOn() async throws {
+    let laboratory = try Laboratory(steps: Self.slow)
+    let undisturbed = try await Self.undisturbedExport()
+    let command = ["run", "sweep.yaml", "--workers", "2", "--output", "out"]
+    let run = try Command(command, in: laboratory)
+    try await eventually("some cells are completed") { try laboratory.completed("tiny.sqlite").count >= 3 }
+    let workers = run.workers
+    #expect(workers.count == 2)
+    run.signal(SIGKILL)
+    #expect(try await run.outcome().wasKilled)
+    try await eventually("the workers have left") { !workers.contains(where: Command.isRunning) }
+    let before = try laboratory.attempts("tiny.sqlite")
+    let completed = try laboratory.completed("tiny.sqlite")
+    #expect(completed.count < Laboratory.cells)
+
+    let again = try await Command.run(command, in: laboratory)
+    #expect(again.status == 0, "\(again.errors)")
+    #expect(try laboratory.export("out") == undisturbed)
+    let after = try laboratory.attempts("tiny.sqlite")
+    for cell in completed { #expect(after[cell] == before[cell]) }
+  }
+
+  @Test(arguments: [SIGINT, SIGTERM])
+  func aRunThatIsStoppedIsCarriedOn(_ signal: Int32) async throws {
+    let laboratory = try Laboratory(steps: Self.slow)
+    let undisturbed = try await Self.undisturbedExport()
+    let command = ["run", "sweep.yaml", "--workers", "2", "--output", "out"]
+    let run = try Command(command, in: laboratory)
+    try await eventually("a cell is completed") { try laboratory.completed("tiny.sqlite").count >= 1 }
+    run.signal(signal)
+    let outcome = try await run.outcome()
+    #expect(outcome.status == 128 + signal)
+    #expect(outcome.errors.contains("run the same command again to carry on"))
+    #expect(!FileManager.default.fileExists(atPath: laboratory.folder.appending(path: "out").path))
+    #expect(try laboratory.completed("tiny.sqlite").count < Laboratory.cells)
+
+    let again = try await Command.run(command, in: laboratory)
+    #expect(again.status == 0, "\(again.errors)")
+    #expect(try laboratory.export("out") == undisturbed)
+  }
+
+  @Test
+  func theSecondSignalEndsARunAtOnce() async throws {
+    let laboratory = try Laboratory(steps: 100_000)
+    let run = try Command(["run", "sweep.yaml", "--workers", "2"], in: laboratory)
+    try await eventually("cells run") { try laboratory.attempts("tiny.sqlite").values.contains(1) }
+    let workers = run.workers
+    run.signal(SIGINT)
+    try await eventually("the first is noticed") { try run.errors.contains("stopping") }
+    run.signal(SIGINT)
+    let outcome = try await run.outcome()
+    #expect(outcome.status == 130)
+    #expect(!outcome.errors.contains("carry on"))
+    try await eventually("the workers are gone") { !workers.contains(where: Command.isRunning) }
+  }
+
+  @Test
+  func workersGoOnWithACoordinatorThatWasKilledAndStartedAgain() async throws {
+    let laboratory = try Laboratory(steps: Self.slow)
+    let undisturbed = try await Self.undisturbedExport()
+    func coordinator(_ address: String) throws -> Command {
+      try Command(["coordinator", "sweep.yaml", "--listen", address, "--output", "out"], in: laboratory)
+    }
+    let first = try coordinator("tcp://127.0.0.1:0")
+    try await eventually("it listens") { try first.errors.contains("may connect to") }
+    let address = try #require(try first.errors.firstMatch(of: /tcp:\/\/[0-9.]+:[0-9]+/)).output
+    let workers = try (0..<2).map { _ in try Command(["worker", "--connect", "\(address)"], in: laboratory) }
+    try await eventually("some cells are completed") { try laboratory.completed("tiny.sqlite").count >= 3 }
+    first.signal(SIGKILL)
+    #expect(try await first.outcome().wasKilled)
+    let completed = try laboratory.completed("tiny.sqlite")
+    let before = try laboratory.attempts("tiny.sqlite")
+
+    let second = try await coordinator("\(address)").outcome()
+    #expect(second.status == 0, "\(second.errors)")
+    for worker in workers {
+      let outcome = try await worker.outcome()
+      #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+    #expect(try laboratory.export("out") == undisturbed)
+    let after = try laboratory.attempts("tiny.sqlite")
+    for cell in completed { #expect(after[cell] == before[cell]) }
+    #expect(after.values.allSatisfy { $0 == 1 }, "a cell that was running was not adopted")
+  }
+
+  // MARK: - What an undisturbed run of the slow sweep exports
+
+  private static let undisturbed = Task {
+    let laboratory = try Laboratory(steps: slow)
+    let run = try await Command.run(["run", "sweep.yaml", "--workers", "2", "--output", "out"], in: laboratory)
+    #expect(run.status == 0, "\(run.errors)")
+    return try laboratory.export("out")
+  }
+
+  private static func undisturbedExport() async throws -> [String: String] {
+    try await undisturbed.value
+  }
+}
+
+/// What `run --json` prints.
+private struct RunReport: Decodable {
+  var completedHere: Int
+
+  enum CodingKeys: String, CodingKey {
+    case completedHere = "completed_in_this_run"
+  }
+
+  init(_ outcome: Command.Outcome) throws {
+    self = try JSONDecoder().decode(RunReport.self, from: Data(outcome.output.utf8))
+  }
+}
+
+extension Laboratory {
+  /// The cells of the only sweep in a store that stand completed; none while there is no sweep.
+  func completed(_ store: String) throws -> [Int] {
+    try records(store).filter { $0.state == .completed }.map(\.cell.index)
+  }
+
+  /// How many attempts each cell has had.
+  func attempts(_ store: String) throws -> [Int: Int] {
+    Dictionary(uniqueKeysWithValues: try records(store).map { ($0.cell.index, $0.attempts) })
+  }
+
+  private func records(_ store: String) throws -> [CellRecord] {
+    do {
+      let reader = try StoreReader(path: folder.appending(path: store).path)
+      return try reader.sweeps().first.map { try reader.records(of: $0.id) } ?? []
+    } catch StoreError.missing, StoreError.empty {
+      return []
+    }
+  }
+}

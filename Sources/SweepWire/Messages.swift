@@ -10,8 +10,8 @@ public enum FromWorker: Sendable, Hashable {
   /// on. It replaces the figure said before, so that saying it twice or losing it once does no harm; 0 = no more
   /// cells. An idle worker repeats it with every heartbeat.
   case ready(credit: Int)
-  /// A sign of life, with every attempt that the worker holds and has not finished. A lease that a heartbeat does not
-  /// name, though sent long before it, never arrived.
+  /// A sign of life, with every attempt that the worker answers for (see ``Hello/running``). A lease that a heartbeat
+  /// does not name, though sent long before it, never arrived.
   case heartbeat([AttemptProgress])
   /// An attempt has given a result. Repeated until acknowledged.
   case result(AttemptResult)
@@ -92,7 +92,7 @@ public struct AttemptProgress: Sendable, Hashable {
   public var attempt: AttemptID
   /// Steps done.
   public var step: Int
-  /// Steps in all; 0 while the attempt waits to be started.
+  /// Steps in all; 0 while the attempt waits to be started, and once it has ended.
   public var steps: Int
   /// The latest total loss, nats; `nil` before the first step.
   public var loss: Double?

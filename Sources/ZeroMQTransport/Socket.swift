@@ -33,6 +33,7 @@ struct Socket: ~Copyable {
   ///   - endpoint: what errors name.
   ///   - isMonitored: whether ``connectionBroke()`` is to be asked.
   init(_ kind: Int32, for endpoint: Endpoint, isMonitored: Bool) throws(TransportError) {
+    guard Self.descriptorsAreFree else { throw .tooManyOpenFiles(endpoint) }
     guard let context = unsafe zmq_ctx_new() else { throw .failed("open a context for", endpoint) }
     guard let handle = unsafe zmq_socket(context, kind) else {
       let error = TransportError.failed("open a socket for", endpoint)
@@ -70,6 +71,14 @@ struct Socket: ~Copyable {
     }
     unsafe zmq_close(handle)
     unsafe Self.terminate(context)
+  }
+
+  /// Whether the process can open as many files as a context and its sockets take. libzmq aborts the process where it
+  /// cannot have what it needs, so this is looked at before.
+  private static var descriptorsAreFree: Bool {
+    let probes = (0..<24).map { _ in pdsweep_eventfd() }
+    for probe in probes where probe >= 0 { close(probe) }
+    return probes.allSatisfy { $0 >= 0 }
   }
 
   private static func terminate(_ context: UnsafeMutableRawPointer) {

@@ -1,3 +1,5 @@
+import Foundation
+import Glibc
 import SweepWire
 import Testing
 import ZeroMQTransport
@@ -75,6 +77,33 @@ import ZeroMQTransport
     let endpoint = try Endpoint("tcp://127.0.0.1:*")
     await #expect(throws: TransportError.portMissing(endpoint)) {
       try await ZeroMQWorkerTransport.connect(to: endpoint)
+    }
+  }
+
+  @Test("A process that is short of files gets an error, however short it is")
+  func tooManyOpenFiles() async {
+    await #expect(processExitsWith: .success) {
+      // What the runtime opens once is opened before files become scarce.
+      await (try listen()).close()
+      let open = try resources().files
+      var refusals = 0
+      for spare in 0..<64 {
+        var limit = rlimit(rlim_cur: rlim_t(open + spare), rlim_max: rlim_t(open + 64))
+        guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { exit(3) }
+        do {
+          let coordinator = try await listen()
+          let worker = try await ZeroMQWorkerTransport.connect(to: coordinator.endpoint)
+          worker.send([.ready(credit: 1)])
+          var events = Events(coordinator.incoming)
+          guard case .message = await events.next() else { exit(4) }
+          await worker.close()
+          await coordinator.close()
+        } catch TransportError.tooManyOpenFiles {
+          refusals += 1
+        }
+      }
+      // Neither always nor never.
+      exit((1..<60).contains(refusals) ? 0 : 5)
     }
   }
 

@@ -127,9 +127,9 @@ struct SweepRun: Sendable {
   private func logger(_ workforce: Workforce) -> Logger {
     let level: Logger.Level =
       switch workforce {
-      // The ends of its own worker processes are told more exactly than the coordinator can.
-      case .local: .error
-      case .anyone: .warning
+      // How its own processes end is told above, and failed cells are told at the end.
+      case .local: .critical
+      case .anyone: options.quiet ? .error : .warning
       }
     return Logger(label: "pdsweep.coordinator") { _ in RemarkLog(display: display, level: level) }
   }
@@ -157,6 +157,9 @@ struct SweepRun: Sendable {
       try Terminal.write("\nStore: \(storePath)\n" + files.map { "Wrote: \($0)\n" }.joined())
     }
     tell(of: reported.records.filter { $0.state == .failed })
+    if last.faults > 0 {
+      display.remark("\(last.faults) results differ from the first of their cell: see `pdsweep status \(storePath)`")
+    }
     guard !last.isComplete else { return }
     if !isOver {
       display.remark("\(last.ended) of \(last.total) cells are done; run the same command again to carry on")

@@ -59,7 +59,7 @@ final class Laboratory: Sendable {
       retain: {english: en.txt}
       observe: {french: fr.txt}
     evaluation: {tokens_per_corpus: 64, context: 32}
-    training: {forget_loss: hinge, retain_loss: kl, retain_tokens: 32}
+    training: {forget_loss: neg-ce, retain_loss: kl, retain_tokens: 32}
     grid:
       token_budget: [1, 4, 16]
       seed: [0, 1]

@@ -37,6 +37,8 @@ public enum StoreError: Error, Sendable, Hashable {
     case .SQLITE_NOTADB: self = .notAStore(path: path, found: "a file that is no database")
     case .SQLITE_CORRUPT: self = .damaged(path: path, detail: detail)
     case .SQLITE_FULL: self = .full(path: path)
+    // There was no room for the file by which processes share the index of the write-ahead log.
+    case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_SHMSIZE: self = .full(path: path)
     case .SQLITE_BUSY, .SQLITE_LOCKED: self = .busy(path: path)
     case .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: self = .noAccess(path: path, detail: detail)
     default: self = .failed(path: path, detail: "\(detail) (SQLite error \(error.extendedResultCode.rawValue))")

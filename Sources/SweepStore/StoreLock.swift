@@ -14,11 +14,14 @@ final class StoreLock: Sendable {
   init(of store: String) throws(StoreError) {
     let file = Self.file(of: store)
     // Fails where the file exists, which is as good.
-    try? Data().write(to: file, options: .withoutOverwriting)
+    let creation = Result { try Data().write(to: file, options: .withoutOverwriting) }
     do {
       handle = try FileHandle(forUpdating: file)
-    } catch {
-      throw .noAccess(path: file.path, detail: error.localizedDescription)
+    } catch let opening {
+      let isThere = FileManager.default.fileExists(atPath: file.path)
+      var reason = opening
+      if case .failure(let error) = creation, !isThere { reason = error }
+      throw .noAccess(path: file.path, detail: reason.localizedDescription)
     }
     // Worker processes that the coordinator starts must not inherit the lock.
     guard fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC) == 0 else {

@@ -66,7 +66,7 @@ struct SweepRun: Sendable {
     let interruption = Mutex<Interruption?>(nil)
     let interruptions = Interruptions { signal in
       interruption.withLock { $0 = signal }
-      display.remark("stopping: cells that run have \(Self.grace) to finish; once more ends at once")
+      display.remark("stopping: cells that run have \(Self.grace.estimate) to finish; once more ends at once")
       Task { await stop(coordinator, workers) }
     } onSecond: {
       workers?.kill()

@@ -18,8 +18,7 @@ echo "Building pdsweep (release)"
 swift build -c release --product pdsweep
 pdsweep=$(swift build -c release --show-bin-path)/pdsweep
 
-[ -d "$output/corpora/packages" ] || apt-get update -qq
-deploy/corpora.sh "$pdsweep" "$output/corpora"
+PDSWEEP=$pdsweep deploy/corpora.sh "$output/corpora"
 
 "$pdsweep" run sweeps/demo.yaml \
   --corpora "$output/corpora" --store "$output/demo.sqlite" --workers "$(nproc)" --output "$output/frontier"

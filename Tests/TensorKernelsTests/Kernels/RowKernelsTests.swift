@@ -131,20 +131,23 @@ struct RowKernelsTests {
     unsafe PlainKernels.max(x, n)
   }
 
-  /// Rows with guards around them: NaN, so that reading one spoils a sum, and compared afterwards.
+  /// What a kernel left behind.
   private struct Outcome {
     let value: Float
     let rows: [[Float]]
     let guardsIntact: Bool
   }
 
+  /// Numbers around each row, so large that reading one spoils any result, and not the same for two rows, so that
+  /// writing shows.
+  private static let guards: [Float] = [1e30, -2e30, 3e30, -4e30]
   private static let margin = 24
 
   private func run(_ kernel: (Row, Row, Row, Int) -> Float, _ rows: [[Float]]) -> Outcome {
     let count = rows[0].count
     let pitch = count + Self.margin
-    let guards = [Float](repeating: .nan, count: Self.margin)
-    var memory = guards + rows.flatMap { $0 + guards }
+    let guards = Self.guards.map { [Float](repeating: $0, count: Self.margin) }
+    var memory = guards[0] + zip(rows, guards.dropFirst()).flatMap { $0 + $1 }
     let value = unsafe memory.withUnsafeMutableBufferPointer { memory in
       guard let start = memory.baseAddress else { preconditionFailure("guards have an address") }
       let x = unsafe start + Self.margin
@@ -153,8 +156,8 @@ struct RowKernelsTests {
     let starts = rows.indices.map { Self.margin + $0 * pitch }
     return Outcome(
       value: value, rows: starts.map { Array(memory[$0..<$0 + count]) },
-      guardsIntact: ([0] + starts.map { $0 + count }).allSatisfy { start in
-        memory[start..<start + Self.margin].allSatisfy { $0.bitPattern == Float.nan.bitPattern }
+      guardsIntact: zip([0] + starts.map { $0 + count }, guards).allSatisfy { start, guards in
+        memory[start..<start + Self.margin].elementsEqual(guards)
       })
   }
 

@@ -72,7 +72,7 @@ final class BaseDistribution {
 
 extension LossHead {
   /// The unweighted loss of every term, and, if `gradient` `[N, C]` is given, the gradient of Σ weight x loss with
-  /// respect to the residual stream behind the last block, overwriting it. Rows of no term get zero.
+  /// respect to the residual stream behind the last block, overwriting it. Every row belongs to one term.
   func losses(residual: Matrix, terms: [LossTerm], gradient: Matrix?, weightGradients: WeightGradients? = nil)
     -> [Double]
   {

@@ -71,6 +71,22 @@ struct EditTests {
     }
   }
 
+  @Test("a LoRA's change is scale / rank times B A")
+  func lora() throws {
+    var tiny = TinyModel(seed: 5)
+    let site = Site(layer: 0, kind: .contract)
+    let edit = tiny.lora([site], rank: 3, scale: 2)
+    let factors = edit.factors[0]
+    let weight = tiny.model.weight(at: site)
+    let merged = try #require(edit.deltas[site]).merged(into: weight)
+    for row in 0..<weight.rows {
+      for column in 0..<weight.columns {
+        let product = (0..<3).reduce(Float(0)) { $0 + factors.b[row, $1] * factors.a[$1, column] }
+        #expect(abs(merged[row, column] - weight[row, column] - 2 / 3 * product) < 1e-6)
+      }
+    }
+  }
+
   @Test("set to other alphas are apart from the edit that they came from")
   func setting() {
     var tiny = TinyModel(seed: 4)

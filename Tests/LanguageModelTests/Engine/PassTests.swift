@@ -111,6 +111,11 @@ struct PassTests {
       #expect(together.map(\.count) == windows.map(\.targets.count))
       for (index, window) in windows.enumerated() {
         let alone = try #require(evaluator.tokenCrossEntropies(of: [window], edit: edit)?.first)
+        let logits = tiny.logits([window.inputs], edit: edit)
+        let truth = window.targets.enumerated().map { row, target in
+          TokenLoss.score(logits, row: row, target: target).crossEntropy
+        }
+        #expect(largestDifference(alone, truth) < 4e-6)
         #expect(largestDifference(together[index], alone) < 4e-6)
         #expect(largestDifference(backwards[windows.count - 1 - index], alone) < 4e-6)
       }

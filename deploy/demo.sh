@@ -22,7 +22,3 @@ PDSWEEP=$pdsweep deploy/corpora.sh "$output/corpora"
 
 "$pdsweep" run sweeps/demo.yaml \
   --corpora "$output/corpora" --store "$output/demo.sqlite" --workers "$(nproc)" --output "$output/frontier"
-"$pdsweep" frontier "$output/demo.sqlite"
-echo
-echo "Written:"
-find "$output/frontier" -type f | sort | sed 's/^/  /'

@@ -182,9 +182,13 @@ public actor Coordinator {
     case .adopted(let attempt):
       logger.notice("adopted: its worker came back with it", metadata: metadata(attempt))
     case .ended(let attempt, .failed(let failure)):
-      logger.warning("attempt failed: \(failure.kind.rawValue): \(failure.message)", metadata: metadata(attempt))
+      logger.log(
+        level: failure.kind == .preempted ? .info : .warning,
+        "attempt failed: \(failure.kind.rawValue): \(failure.message)", metadata: metadata(attempt))
     case .ended(let attempt, .lost(let loss, let message)):
-      logger.warning("attempt lost: \(loss.rawValue): \(message)", metadata: metadata(attempt))
+      logger.log(
+        level: loss == .workerLeft ? .info : .warning, "attempt lost: \(loss.rawValue): \(message)",
+        metadata: metadata(attempt))
     case .ended(let attempt, .duplicate):
       logger.info("duplicate result, equal to the first", metadata: metadata(attempt))
     case .ended(let attempt, .revoked):

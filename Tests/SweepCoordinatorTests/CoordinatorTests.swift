@@ -95,6 +95,33 @@ import Testing
     }
   }
 
+  @Test("while a commit is under way, nothing else is decided or sent")
+  func turns() async throws {
+    let journal = Journal()
+    let gate = Gate()
+    let transport = InMemoryTransport()
+    let coordinator = try coordinator(
+      JournalTransport(transport, journal), store: JournalStore(store, journal, gate: gate))
+    let outcome = Task { try await coordinator.run() }
+    let worker = transport.connect()
+    worker.send([Fixture.hello(Fixture.anna), .ready(credit: 1)])
+    await gate.reached()
+    let drains = (0..<3).map { _ in Task { await coordinator.drain() } }
+    for _ in 0..<100 { await Task.yield() }
+    gate.open()
+    for drain in drains { await drain.value }
+    let order = journal.entries.prefix(3).map { entry in
+      switch entry {
+      case .began: "began"
+      case .committed: "committed"
+      case .sent: "sent"
+      }
+    }
+    #expect(order == ["began", "committed", "sent"])
+    outcome.cancel()
+    _ = await outcome.result
+  }
+
   @Test("what cannot be committed is not acknowledged, and ends the coordinator with the reason")
   func failingStore() async throws {
     let journal = Journal()
@@ -232,21 +259,46 @@ private struct JournalStore: CoordinatorStore {
   let journal: Journal
   /// Whether there is no room for results.
   let isFull: Bool
+  /// What commits wait for.
+  let gate: Gate?
 
-  init(_ store: SweepStore, _ journal: Journal, isFull: Bool = false) {
+  init(_ store: SweepStore, _ journal: Journal, isFull: Bool = false, gate: Gate? = nil) {
     self.store = store
     self.journal = journal
     self.isFull = isFull
+    self.gate = gate
   }
 
   func commit(_ writes: [StoreWrite], of sweep: SweepID, at time: Date) async throws(StoreError) {
     journal.append(.began)
     // Room for others to do what they should not.
     for _ in 0..<10 { await Task.yield() }
+    await gate?.pass()
     if isFull, writes.contains(where: { if case .result = $0 { true } else { false } }) {
       throw .full(path: "memory")
     }
     try await store.commit(writes, of: sweep, at: time)
     journal.append(.committed(writes))
+  }
+}
+
+/// Holds up whoever comes, until it is opened.
+private final class Gate: Sendable {
+  private let arrivals = AsyncStream.makeStream(of: Void.self)
+  private let openings = AsyncStream.makeStream(of: Void.self)
+
+  /// Waits for the gate to be opened; once it is, passes at once.
+  func pass() async {
+    arrivals.continuation.finish()
+    for await _ in openings.stream {}
+  }
+
+  /// Waits for the first to come.
+  func reached() async {
+    for await _ in arrivals.stream {}
+  }
+
+  func open() {
+    openings.continuation.finish()
   }
 }

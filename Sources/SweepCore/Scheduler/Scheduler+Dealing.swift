@@ -99,6 +99,9 @@ extension Scheduler {
     }
   }
 
+  /// How many entries the lines of workers hold, stale ones included.
+  var lineLengths: (hungry: Int, deadlines: Int) { (hungry.count, deadlines.count) }
+
   private mutating func popHungry() -> Hungry? {
     while let entry = hungry.popMin() {
       if isCurrent(entry) { return entry }

@@ -68,11 +68,12 @@ extension Scheduler {
       actions.append(.record(.worker(worker, .lost)))
       actions.append(.forget(worker))
     }
-    for lease in entry.leases {
+    for (position, lease) in entry.leases.enumerated() {
       if entry.isPresent {
+        // A worker runs its leases in their order: only the first can have brought it down.
         giveUp(
-          lease.attempt, as: .workerLost, message: "worker \(worker.name) was silent for \(settings.lostAfter)",
-          &actions)
+          lease.attempt, as: position == 0 ? .workerLost : .unstarted,
+          message: "worker \(worker.name) was silent for \(settings.lostAfter)", &actions)
       } else {
         giveUp(
           lease.attempt, as: .abandoned, message: "worker \(worker.name) did not come back after a restart", &actions)
@@ -106,6 +107,10 @@ extension Scheduler {
       lastHeard: heard, isPresent: isPresent, leases: leases, registration: nextTicket)
     let deadline = Instant(nanoseconds: heard.nanoseconds + lostAfter)
     deadlines.insert(Deadline(at: deadline, registration: nextTicket, worker: worker))
+    // Entries of workers that are gone leave when they are due; until then they must not pile up.
+    if deadlines.count > 2 * workers.count + 64 {
+      deadlines = Heap(deadlines.unordered.filter { workers[$0.worker]?.registration == $0.registration })
+    }
   }
 
   private mutating func remove(_ worker: WorkerID) {

@@ -52,6 +52,8 @@ public enum AttemptEnd: Sendable, Hashable {
 public enum LeaseLoss: String, Sendable, Hashable, Codable, CaseIterable {
   /// Its worker fell silent.
   case workerLost = "worker-lost"
+  /// Its worker fell silent before it came to it. Says nothing about the cell.
+  case unstarted
   /// Its worker spoke of it once and then no longer.
   case forgotten
   /// Its worker never spoke of it: the message that carried it did not arrive. Says nothing about the cell.
@@ -65,7 +67,7 @@ public enum LeaseLoss: String, Sendable, Hashable, Codable, CaseIterable {
   var isCounted: Bool {
     switch self {
     case .workerLost, .forgotten: true
-    case .undelivered, .workerLeft, .abandoned: false
+    case .unstarted, .undelivered, .workerLeft, .abandoned: false
     }
   }
 }

@@ -1,6 +1,7 @@
 import ContentHash
-import SweepCore
 import Testing
+
+@testable import SweepCore
 
 @Suite struct SchedulerTests {
   private let anna = WorkerID("anna")
@@ -35,6 +36,19 @@ import Testing
     #expect(sweep.at(0, .ready(anna, credit: -7)).isEmpty)
   }
 
+  @Test("a worker that changes its mind without end fills no memory")
+  func endlessChanges() {
+    var sweep = Sweep(cells: 1)
+    _ = sweep.at(0, .joined(anna, running: []))
+    for round in 0..<10_000 { _ = sweep.at(0, .ready(anna, credit: 2 + round % 2)) }
+    #expect(sweep.scheduler.lineLengths.hungry < 100)
+    for _ in 0..<10_000 {
+      _ = sweep.at(0, .left(anna, reason: "bye"))
+      _ = sweep.at(0, .joined(anna, running: []))
+    }
+    #expect(sweep.scheduler.lineLengths.deadlines < 100)
+  }
+
   @Test("a lease is recorded before it is sent, and a result before it is acknowledged")
   func recordFirst() {
     var sweep = Sweep(cells: 2)
@@ -66,6 +80,26 @@ import Testing
     #expect(actions.contains(.forget(anna)))
     #expect(actions.leases == [Lease(bert, 2, 0)])
     #expect(sweep.scheduler.leases(of: anna) == nil)
+  }
+
+  @Test("only the cell that a lost worker was running uses up an attempt, not those that waited behind it")
+  func lossOfAWaitingLease() {
+    var sweep = Sweep(cells: 2)
+    var losses: [[LeaseLoss]] = []
+    for round in 0..<3 {
+      let worker = WorkerID("worker \(round)")
+      let start = round * 10_000
+      _ = sweep.at(start, .joined(worker, running: []))
+      #expect(sweep.at(start, .ready(worker, credit: 2)).leases.map(\.cell) == [0, 1])
+      let actions = stride(from: start, through: start + 5_000, by: 500).flatMap { sweep.at($0, .tick) }
+      losses.append(
+        actions.compactMap { action in
+          if case .record(.ended(_, .lost(let loss, _))) = action { loss } else { nil }
+        })
+    }
+    #expect(losses == Array(repeating: [.workerLost, .unstarted], count: 3))
+    _ = sweep.at(40_000, .joined(anna, running: []))
+    #expect(sweep.at(40_000, .ready(anna, credit: 2)).leases.map(\.cell) == [1], "cell 0 has failed, cell 1 has not")
   }
 
   @Test("any word counts as a sign of life")

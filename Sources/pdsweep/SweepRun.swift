@@ -148,7 +148,7 @@ struct SweepRun: Sendable {
     let isOver = last.ended == last.total
     var files: [String] = []
     if isOver, let output = options.output {
-      files = try ExportFolder.write(reported.exportedFiles(), to: URL(fileURLWithPath: output)).map(\.path)
+      files = try ExportFolder.write(reported.exportedFiles(), to: URL(fileURLWithPath: output)).map(\.relativePath)
     }
     if options.json {
       try Terminal.write(json: RunDocument(last, digest: sweep.digest, store: storePath, files: files))

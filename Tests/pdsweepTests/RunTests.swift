@@ -15,7 +15,7 @@ struct RunTests {
         in: laboratory)
       #expect(run.status == 0, "\(run.errors)")
       #expect(run.output.contains("Frontier of each method"))
-      #expect(run.output.contains("provenance.csv"))
+      #expect(run.output.contains("\nWrote: \(workers)/provenance.csv\n"))
       #expect(run.errors.contains("\(Laboratory.cells)/\(Laboratory.cells) cells (100 %)"))
     }
     #expect(try laboratory.export("1") == laboratory.export("3"))
@@ -162,7 +162,7 @@ struct RunTests {
     let outcome = try await run.outcome()
     #expect(outcome.status == 128 + signal)
     #expect(outcome.errors.contains("run the same command again to carry on"))
-    #expect(!FileManager.default.fileExists(atPath: laboratory.folder.appending(path: "out").path))
+    #expect(!FileManager.default.fileExists(atPath: laboratory.folder.appending(path: "out/cells.csv").path))
     #expect(try laboratory.completed("tiny.sqlite").count < Laboratory.cells)
 
     let again = try await Command.run(command, in: laboratory)

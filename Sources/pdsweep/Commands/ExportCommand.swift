@@ -36,7 +36,7 @@ struct ExportCommand: ParsableCommand {
 
   func run() throws {
     let sweep = try store.reportedSweep()
-    let files = try ExportFolder.write(sweep.exportedFiles(), to: URL(fileURLWithPath: output)).map(\.path)
+    let files = try ExportFolder.write(sweep.exportedFiles(), to: URL(fileURLWithPath: output)).map(\.relativePath)
     if json {
       try Terminal.write(json: ExportDocument(sweep: sweep.name, files: files))
     } else {

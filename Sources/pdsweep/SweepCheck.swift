@@ -106,6 +106,8 @@ struct SweepCheck {
           keyPath, "expected one of the \(factors.count) subcomponents of \(site), found \(subcomponent)",
           "choose an index from 0 to \(factors.count - 1)")
       }
+      // Its numbers are looked at as well.
+      _ = try decomposition.directions(of: SubcomponentName(site: site, index: subcomponent.index))
     }
   }
 

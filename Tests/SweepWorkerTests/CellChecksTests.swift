@@ -55,18 +55,27 @@ import Testing
     #expect(failure?.message.hasPrefix("corpus:german: expected the coordinator to offer") == true)
   }
 
-  @Test("Files are checked once, and only those that a cell names")
-  func checkedOnce() async throws {
+  @Test("Only the files that a cell names are looked at")
+  func namedFilesOnly() async throws {
     let files = try Files()
-    let paths = files.artefacts.map(\.path)
     let missing = Artefact(digest: files.artefacts[0].digest, role: "other", path: "/nowhere/at/all")
-    var stage = Stage { (_, artefacts, _, _) throws(CellFailure) in
-      // Only the first cell finds the files there.
-      for path in paths { try? FileManager.default.removeItem(atPath: path) }
-      return .example(Double(artefacts.count))
-    }
+    var stage = Stage { (_, artefacts, _, _) throws(CellFailure) in .example(Double(artefacts.count)) }
     let outcomes = try await stage.play([files.cell, files.cell], artefacts: files.artefacts + [missing])
     #expect(outcomes.count == 2 && failures(outcomes).isEmpty)
+  }
+
+  @Test("A result is not delivered if a file was changed while its cell ran", arguments: ["weights", "cut:german"])
+  func changeWhileRunning(role: String) async throws {
+    let files = try Files()
+    let path = files.path(role)
+    var stage = Stage { (_, _, _, _) throws(CellFailure) in
+      try? Data("something else".utf8).write(to: URL(filePath: path))
+      return .example(1)
+    }
+    let outcomes = try await stage.play([files.cell, files.cell], artefacts: files.artefacts)
+    let found = failures(outcomes)
+    #expect(outcomes.count == 2 && found.map(\.kind) == [.engineFault, .refusedInput])
+    #expect(found.first?.message.hasPrefix("\(role): \(path): the file was changed while the cell ran") == true)
   }
 
   @Test("A specification that this build would not have written is refused")

@@ -56,6 +56,7 @@ public final class LoRAEdit: Edit {
   /// Creates an edit from given factors, which are copied.
   public init(_ factors: [Factors], scale: Double) {
     precondition(!factors.isEmpty && Set(factors.map(\.a.rows)).count == 1, "one rank for all sites")
+    precondition(Set(factors.map(\.site)).count == factors.count, "one pair of factors a site")
     rank = factors[0].a.rows
     self.scale = scale
     sites = factors.map(\.site)

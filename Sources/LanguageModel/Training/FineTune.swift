@@ -2,14 +2,6 @@ internal import TensorKernels
 
 /// Learns an edit.
 public struct FineTune {
-  /// The search for the minimum.
-  public enum Optimiser: Sendable, Hashable {
-    /// AdamW, full batch.
-    case adamW(AdamWSettings)
-    /// The two-sided search in one dimension, for an edit with one number.
-    case solve
-  }
-
   /// AdamW's settings; see ``AdamW`` for the formulas.
   public struct AdamWSettings: Sendable, Hashable {
     /// Number of updates.
@@ -40,7 +32,7 @@ public struct FineTune {
     }
   }
 
-  /// Losses before an update, or of a trial of ``Optimiser/solve``.
+  /// Losses before an update, or of a trial of ``solve(_:observe:)``.
   public struct Step: Sendable, Hashable {
     /// Updates or trials made before.
     public let index: Int

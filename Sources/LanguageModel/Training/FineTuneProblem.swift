@@ -30,6 +30,9 @@ public final class FineTuneProblem {
     public let retain: Double
     /// forget + retainWeight x retain.
     public let total: Double
+
+    /// Whether all three are finite numbers.
+    public var isFinite: Bool { forget.isFinite && retain.isFinite && total.isFinite }
   }
 
   /// Rows that a packed trial of several edits may have at most.

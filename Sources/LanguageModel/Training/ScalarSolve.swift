@@ -59,7 +59,7 @@ struct ScalarSolve {
   }
 
   private static func cost(_ trial: Trial) -> Double {
-    trial.losses.total.isNaN ? .infinity : trial.losses.total
+    trial.losses.isFinite ? trial.losses.total : .infinity
   }
 
   private static func best(of trials: [Trial]) -> Trial {

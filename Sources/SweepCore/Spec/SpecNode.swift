@@ -71,8 +71,14 @@ struct SpecNode {
     guard let whole = Int(text) ?? Int(exactly: number) else { throw mismatch(expected: expected) }
     guard Int(text) != nil else { throw mismatch(expected: expected, advice: "write \(whole)") }
     guard isValid(whole) else { throw mismatch(expected: expected) }
+    guard whole <= Self.largestWholeNumber else {
+      throw mismatch(expected: "\(expected), up to \(Self.largestWholeNumber)")
+    }
     return whole
   }
+
+  /// What nothing that a sweep counts comes near, and sums and products of counts stay below the largest integer.
+  private static let largestWholeNumber = 1_000_000_000_000
 
   /// A finite number that `isValid`. `expected` names such numbers: "a number above 0".
   func number(_ expected: String, where isValid: (Double) -> Bool) throws(SweepSpecError) -> Double {

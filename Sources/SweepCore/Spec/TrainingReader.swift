@@ -145,10 +145,13 @@ struct TrainingReader {
   }
 
   private static func steps(_ node: SpecNode) throws(SweepSpecError) -> [Int] {
+    // The losses of every step travel and are stored with the result, which has to fit into one message.
     try node.distinct("a list of numbers of steps") { element throws(SweepSpecError) in
-      try element.wholeNumber("a whole number of at least 1") { $0 >= 1 }
+      try element.wholeNumber("a whole number from 1 to \(largestSteps)") { (1...largestSteps).contains($0) }
     }
   }
+
+  private static let largestSteps = 30_000
 
   // MARK: Settings
 

@@ -35,7 +35,7 @@ struct CellAttempt {
     let result = CellResult(
       evaluations: evaluations,
       // A trial far out may overflow; what is not a number cannot be recorded.
-      steps: steps.filter { $0.losses.forget.isFinite && $0.losses.retain.isFinite }.map {
+      steps: steps.filter { $0.losses.isFinite && $0.gradientNorm.isFinite }.map {
         StepLosses(
           forget: $0.losses.forget, retain: $0.losses.retain, total: $0.losses.total,
           gradientNorm: $0.gradientNorm, alpha: $0.alpha)
@@ -154,7 +154,9 @@ struct CellAttempt {
       switch failure {
       case .diverged(let step):
         throw CellFailure(
-          kind: .diverged, message: "the loss was not a finite number at step \(step); try a smaller learning rate")
+          kind: .diverged,
+          message: "the loss was not a finite number at step \(step); "
+            + "try a smaller learning rate, retain weight or scale")
       case .cancelled:
         throw evaluationFailure ?? CellFailure.cancelled
       }

@@ -59,6 +59,7 @@ final class EngineThread: Sendable {
     state.withLock { state in
       precondition(state.job == nil, "the engine runs one cell at a time")
       state.job = job
+      state.cancelled = nil
       state.progress = nil
     }
     wake.signal()
@@ -121,6 +122,7 @@ final class EngineThread: Sendable {
     } isCancelled: {
       state.withLock { $0.cancelled == attempt }
     }
+    try check.confirm(artefacts)
     let seconds = (clock.now - start) / .seconds(1)
     let report = AttemptReport(
       wallSeconds: seconds, tokensPerSecond: seconds > 0 ? Double(run.tokens) / seconds : 0, host: identity.host,

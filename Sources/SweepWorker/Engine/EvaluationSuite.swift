@@ -1,3 +1,4 @@
+internal import Foundation
 internal import LanguageModel
 internal import SweepCore
 internal import SweepWire
@@ -46,7 +47,13 @@ final class EvaluationSuite {
     var parts: [Part] = []
     for reference in key.corpora {
       // The cut, where there is one, lies beside the text.
-      let corpus = try Corpus(path: artefacts.required(reference.text))
+      let path = try artefacts.required(reference.text)
+      let cut = CorpusCut.path(besideText: path)
+      guard reference.cut != nil || !FileManager.default.fileExists(atPath: cut) else {
+        throw CellFailure.refused(
+          "\(cut): expected no cut file, as when the sweep was planned, found one; start the coordinator again")
+      }
+      let corpus = try Corpus(path: path)
       var windows: [EvaluationSplit: [TokenWindow]] = [:]
       for (split, part) in [(EvaluationSplit.validation, Corpus.Split.validation), (.test, .test)] {
         windows[split] = try corpus.evaluationWindows(

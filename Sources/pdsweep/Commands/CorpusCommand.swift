@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import LanguageModel
 internal import SweepCore
 
@@ -38,6 +39,13 @@ struct CorpusCommand: ParsableCommand {
   func validate() throws {
     guard minimumCharacters >= 0 else {
       throw ValidationError("--minimum-characters: expected a number from 0, found \(minimumCharacters)")
+    }
+    let place = URL(fileURLWithPath: output).standardizedFileURL.resolvingSymlinksInPath().path
+    for input in inputs {
+      let source = URL(fileURLWithPath: input).standardizedFileURL.resolvingSymlinksInPath().path
+      guard place != source, !place.hasPrefix(source + "/") else {
+        throw ValidationError("--output: expected a file apart from the inputs, found \(output), which \(input) holds")
+      }
     }
   }
 

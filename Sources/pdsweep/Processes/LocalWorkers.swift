@@ -49,7 +49,10 @@ final class LocalWorkers: Sendable {
     self.arguments = arguments
     self.onEvent = onEvent
     // One thread a worker: more would change the order of sums and take each other's cores.
-    environment = ProcessInfo.processInfo.environment.merging(["OPENBLAS_NUM_THREADS": "1"]) { _, new in new }
+    // One BLAS thread a worker; and no backtracer, which would keep a crashed worker from being noticed for seconds.
+    environment = ProcessInfo.processInfo.environment.merging(
+      ["OPENBLAS_NUM_THREADS": "1", "SWIFT_BACKTRACE": "enable=no"]
+    ) { _, new in new }
     state = Mutex(State(places: (0..<count).map { _ in Place() }))
   }
 

@@ -39,7 +39,8 @@ struct PassTests {
     var tiny = TinyModel(seed: 2)
     let other = Site(layer: 1, kind: .query)
     let edits: [any Edit] = [
-      tiny.prefactors([site]), tiny.lora([site, other], rank: 1), tiny.prefactors([site], count: 2, sharing: .shared),
+      tiny.prefactors([site]), tiny.lora(Set([site, other]).sorted(), rank: 1),
+      tiny.prefactors([site], count: 2, sharing: .shared),
       tiny.lora([other]),
     ]
     let problem = tiny.problem([site, other], forget: tiny.windows([4, 3]), retain: tiny.windows([6]))

@@ -27,11 +27,16 @@ final class StoreLock: Sendable {
     guard fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC) == 0 else {
       throw .failed(path: file.path, detail: "the lock cannot be kept from child processes (errno \(errno))")
     }
-    guard flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else {
-      guard errno == EWOULDBLOCK else {
+    // Not everybody who has the lock is a coordinator: whoever asks for its holder has it for a moment, and so does a
+    // process that a coordinator forked just before it died, until it becomes another program.
+    var patience = 50
+    while flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) != 0 {
+      guard errno == EWOULDBLOCK || errno == EINTR else {
         throw .noAccess(path: file.path, detail: "the file cannot be locked (errno \(errno))")
       }
-      throw .inUse(path: store, holder: Self.text(of: file))
+      guard patience > 0 else { throw .inUse(path: store, holder: Self.text(of: file)) }
+      patience -= 1
+      Thread.sleep(forTimeInterval: 0.02)
     }
     let process = ProcessInfo.processInfo
     // Only for people: the lock holds without it, say on a full disk.

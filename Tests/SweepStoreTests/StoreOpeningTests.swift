@@ -39,7 +39,6 @@ import Testing
       withExtendedLifetime(store) {}
     }
     defer { child.terminate() }
-    #expect(try StoreReader(path: folder.store).coordinator == nil)
     #expect(throws: Never.self) { try SweepStore(path: folder.store) }
   }
 

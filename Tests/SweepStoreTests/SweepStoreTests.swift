@@ -133,13 +133,18 @@ import Testing
       [
         .leased(AttemptID(1), CellID(0), anna), .leased(AttemptID(2), CellID(0), bert),
         .result(AttemptID(1), Fixture.delivered(cells[0])), .outcome(CellID(0), .completed),
-        .fault(AttemptID(2), other), .fault(AttemptID(2), other),
+        .fault(AttemptID(2), other), .fault(AttemptID(2), other), .fault(AttemptID(1), other),
       ], of: sweep.id, at: Fixture.time)
     let reader = try StoreReader(path: folder.store)
     #expect(
       try reader.faults(of: sweep.id) == [
-        StoreReader.Fault(attempt: AttemptID(2), worker: bert, cell: CellID(0), at: Fixture.time)
+        StoreReader.Fault(attempt: AttemptID(1), worker: anna, cell: CellID(0), at: Fixture.time),
+        StoreReader.Fault(attempt: AttemptID(2), worker: bert, cell: CellID(0), at: Fixture.time),
       ])
+    let outcomes = try await store.database.read {
+      try String.fetchAll($0, sql: "SELECT outcome FROM attempts ORDER BY number")
+    }
+    #expect(outcomes == ["completed", "fault"], "an attempt that contradicts itself has given a result all the same")
     #expect(try reader.records(of: sweep.id)[0].result == Fixture.result())
   }
 
@@ -184,6 +189,7 @@ import Testing
         try FileManager.default.copyItem(atPath: folder.store + suffix, toPath: copy.store + suffix)
       }
       let reader = try StoreReader(path: copy.store)
+      #expect(reader.coordinator == nil, "the copy is nobody's")
       let records = try reader.records(of: try #require(try reader.sweeps().first).id)
       #expect(records.count { $0.state == .completed } == index + 1)
       let next = try SweepStore(path: copy.store).begin(Fixture.sweep(cells), cells: cells)

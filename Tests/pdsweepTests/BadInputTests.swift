@@ -108,9 +108,9 @@ struct BadInputTests {
 
   @Test
   func aPortInUseIsTold() async throws {
-    let laboratory = try Laboratory(steps: 100_000)
+    let laboratory = try Laboratory(steps: Laboratory.endless)
     let first = try Command(["coordinator", "sweep.yaml", "--listen", "tcp://127.0.0.1:0"], in: laboratory)
-    try await eventually("it listens") { try first.errors.contains("may connect to") }
+    try await first.untilIt("listens") { try first.errors.contains("may connect to") }
     let address = String(try #require(try first.errors.firstMatch(of: /tcp:\/\/[0-9.]+:[0-9]+/)).output)
     let second = try await Command.run(
       ["coordinator", "sweep.yaml", "--listen", address, "--store", "second.sqlite"], in: laboratory)

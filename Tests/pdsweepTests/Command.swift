@@ -40,6 +40,11 @@ final class Command: Sendable {
     try process.run()
   }
 
+  /// A test that has failed leaves nothing running.
+  deinit {
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+  }
+
   /// Runs the program to its end.
   static func run(_ arguments: [String], in laboratory: Laboratory) async throws -> Outcome {
     try await Command(arguments, in: laboratory).outcome()
@@ -61,6 +66,17 @@ final class Command: Sendable {
     return Outcome(
       status: process.terminationStatus, wasKilled: process.terminationReason == .uncaughtSignal,
       output: try String(contentsOf: files.output, encoding: .utf8), errors: try errors)
+  }
+
+  /// Returns when a condition holds that comes about while the process runs.
+  func untilIt(_ does: String, _ condition: () throws -> Bool) async throws {
+    try await eventually(does) {
+      // Looked at first: what the process did last still counts.
+      let isRunning = process.isRunning
+      if try condition() { return true }
+      guard isRunning else { throw NeverHappened(what: "\(does): it ended with \(try errors)") }
+      return false
+    }
   }
 
   /// Its worker processes.

@@ -8,6 +8,9 @@ final class Laboratory: Sendable {
   /// The sweep file, as it is named on the command line: relative to the folder.
   let sweepFile = "sweep.yaml"
 
+  /// Steps that no test waits for the end of.
+  static let endless = 30_000
+
   /// Makes the folder.
   ///
   /// - Parameter steps: steps of each fine-tune, and so how long a sweep takes.

@@ -17,9 +17,9 @@ import Testing
       return
     }
     let histories = environment["PDSWEEP_STORM_HISTORIES"].flatMap(Int.init) ?? 2000
-    for seed in stride(from: block, to: histories, by: Self.blocks) {
-      guard run(UInt64(seed), printing: false) else { return }
-    }
+    let seeds = stride(from: block, to: histories, by: Self.blocks).map(UInt64.init)
+    #expect(!seeds.isEmpty, "no history was run")
+    #expect(seeds.allSatisfy { run($0, printing: false) })
   }
 
   @discardableResult

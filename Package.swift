@@ -56,7 +56,7 @@ let package = Package(
 
     // The two ends of a sweep, and what comes out of it.
     .target(
-      name: "SweepCoordinator", dependencies: ["SweepCore", "SweepWire", "SweepStore", logging],
+      name: "SweepCoordinator", dependencies: ["SweepCore", "SweepWire", "SweepStore", "ContentHash", logging],
       swiftSettings: strict),
     .target(
       name: "SweepWorker", dependencies: ["SweepCore", "SweepWire", "LanguageModel", "ContentHash", logging],

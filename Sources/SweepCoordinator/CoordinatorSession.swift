@@ -1,3 +1,4 @@
+internal import ContentHash
 public import SweepCore
 public import SweepStore
 public import SweepWire
@@ -81,6 +82,8 @@ public struct CoordinatorSession: Sendable {
   private let cells: [Cell]
   private let methods: [String]
   private let groups: [String: Int]
+  /// Where each artefact stands in the welcome.
+  private let places: [SHA256Digest: Int]
   private let start: Instant
   private var scheduler: Scheduler
   private var workers: [WorkerID: Acquaintance] = [:]
@@ -100,6 +103,8 @@ public struct CoordinatorSession: Sendable {
     cells = sweep.cells
     methods = sweep.methods
     groups = Dictionary(uniqueKeysWithValues: sweep.methods.enumerated().map { ($1, $0) })
+    places = Dictionary(
+      configuration.artefacts.enumerated().map { ($1.digest, $0) }, uniquingKeysWith: { first, _ in first })
     start = now
     pace = Pace(groups: sweep.methods.count)
     scheduler = Scheduler(
@@ -167,6 +172,8 @@ public struct CoordinatorSession: Sendable {
     case .goodbye(let reason):
       disconnect(peer)
       decide(.left(worker, reason: reason), now, &step)
+    case .artefactRequest:
+      ignore("a request for an artefact", &step)
     }
   }
 
@@ -263,8 +270,7 @@ public struct CoordinatorSession: Sendable {
               artefacts: configuration.artefacts, heartbeatInterval: configuration.settings.heartbeatInterval,
               lostAfter: configuration.settings.lostAfter)), to: worker, &step)
       case .lease(let worker, let attempt, let cell):
-        let canonical = CanonicalJSON.encode(cells[cell.index].specification)
-        say(.lease([LeasedCell(attempt: attempt, index: cell.index, cell: canonical)]), to: worker, &step)
+        say(.lease([leased(attempt, cell)]), to: worker, &step)
       case .acknowledge(let worker, let attempt): say(.acknowledge([attempt]), to: worker, &step)
       case .revoke(let worker, let attempt):
         progress[attempt] = nil
@@ -276,6 +282,13 @@ public struct CoordinatorSession: Sendable {
         step.notes.append(.finished)
       }
     }
+  }
+
+  private func leased(_ attempt: AttemptID, _ cell: CellID) -> LeasedCell {
+    let specification = cells[cell.index].specification
+    return LeasedCell(
+      attempt: attempt, index: cell.index, cell: CanonicalJSON.encode(specification),
+      artefacts: specification.files.compactMap { places[$0.digest] }.sorted())
   }
 
   private mutating func note(_ write: StoreWrite, _ step: inout Step) {
@@ -305,7 +318,9 @@ public struct CoordinatorSession: Sendable {
       case (.revoke(let earlier), .revoke(let more)):
         step.messages[index].message = .revoke(earlier + more)
         return
-      case (.welcome, _), (.lease, _), (.acknowledge, _), (.revoke, _), (.drain, _), (.refuse, _): break
+      case (.welcome, _), (.lease, _), (.acknowledge, _), (.revoke, _), (.drain, _), (.refuse, _), (.artefactChunk, _),
+        (.artefactMissing, _):
+        break
       }
     }
     step.latest[peer] = step.messages.count

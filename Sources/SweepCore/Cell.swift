@@ -77,12 +77,18 @@ public struct CellFailure: Sendable, Hashable, Codable, Error {
     case diverged
     /// The specification does not fit the files: an unknown subcomponent, a bad shape. Would repeat.
     case refusedInput = "refused-input"
+    /// The engine's process ended by itself or by a signal. Might not repeat.
+    case crashed
+    /// The engine could not have the memory it needed, or was killed for it. Might not repeat where there is more.
+    case outOfMemory = "out-of-memory"
     /// The engine reported an error of its own. Might not repeat.
     case engineFault = "engine-fault"
     /// The worker was lost while it ran the cell. Might not repeat.
     case workerLost = "worker-lost"
     /// The worker's process gave the cell back because it was told to stop. Says nothing about the cell.
     case preempted
+    /// The worker cannot run cells as it is: no room for the files, no engine that starts. Says nothing about the cell.
+    case workerUnfit = "worker-unfit"
   }
 
   /// What went wrong, in kind.

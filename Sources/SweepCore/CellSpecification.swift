@@ -229,3 +229,18 @@ public struct AdamWSettings: Sendable, Hashable, Codable {
     self.clipNorm = clipNorm
   }
 }
+
+extension CellSpecification {
+  /// The files that the cell names: what each is, for people, and its digest.
+  public var files: [(role: String, digest: SHA256Digest)] {
+    var files = [
+      ("weights", target.weights), ("configuration", target.configuration), ("tokenizer", target.tokenizer),
+    ]
+    if let decomposition = target.decomposition { files.append(("decomposition", decomposition)) }
+    for corpus in corpora {
+      files.append(("corpus:\(corpus.name)", corpus.text))
+      if let cut = corpus.cut { files.append(("cut:\(corpus.name)", cut)) }
+    }
+    return files
+  }
+}

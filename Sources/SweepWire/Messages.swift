@@ -19,6 +19,9 @@ public enum FromWorker: Sendable, Hashable {
   case failure(attempt: AttemptID, CellFailure)
   /// The worker ends; it holds nothing any more. The last message.
   case goodbye(reason: String)
+  /// Asks for a part of an artefact that the welcome names. Answered with one ``ToWorker/artefactChunk(_:)`` or
+  /// ``ToWorker/artefactMissing(digest:reason:)``, in the order of the requests, when nothing more urgent is to be said.
+  case artefactRequest(ArtefactRequest)
 }
 
 /// All that the coordinator can say to a worker.
@@ -37,6 +40,10 @@ public enum ToWorker: Sendable, Hashable {
   case drain
   /// The worker is not wanted and ends.
   case refuse(reason: String)
+  /// A part of an artefact that was asked for.
+  case artefactChunk(ArtefactChunk)
+  /// An artefact that was asked for cannot be given; the reason is for people.
+  case artefactMissing(digest: SHA256Digest, reason: String)
 }
 
 /// How a worker introduces itself.
@@ -61,6 +68,10 @@ public struct Hello: Sendable, Hashable {
   /// Every attempt that the worker answers for: running, waiting to run, or ended and not yet acknowledged. Outcomes
   /// not yet acknowledged are sent again after the welcome.
   public var running: [AttemptID]
+  /// Cells that the worker runs at a time: one engine process each.
+  public var slots: Int
+  /// Names the program that the worker runs: the same for equal executables.
+  public var build: String
 
   /// Creates an introduction.
   public init(
@@ -72,7 +83,9 @@ public struct Hello: Sendable, Hashable {
     cores: Int,
     memoryMiB: Int,
     storeID: String?,
-    running: [AttemptID]
+    running: [AttemptID],
+    slots: Int,
+    build: String
   ) {
     self.workerID = workerID
     self.engineVersion = engineVersion
@@ -83,6 +96,8 @@ public struct Hello: Sendable, Hashable {
     self.memoryMiB = memoryMiB
     self.storeID = storeID
     self.running = running
+    self.slots = slots
+    self.build = build
   }
 }
 
@@ -167,12 +182,49 @@ public struct Artefact: Sendable, Hashable {
   public var role: String
   /// The absolute path of the file on the coordinator's machine; workers read it over a shared file system.
   public var path: String
+  /// The size of the file, bytes.
+  public var size: Int
 
   /// Creates an artefact.
-  public init(digest: SHA256Digest, role: String, path: String) {
+  public init(digest: SHA256Digest, role: String, path: String, size: Int) {
     self.digest = digest
     self.role = role
     self.path = path
+    self.size = size
+  }
+}
+
+/// A part of an artefact that a worker asks for.
+public struct ArtefactRequest: Sendable, Hashable {
+  /// The artefact.
+  public var digest: SHA256Digest
+  /// Where the part begins, bytes.
+  public var offset: Int
+  /// How long it is to be, bytes: less only where the artefact ends.
+  public var count: Int
+
+  /// Creates a request.
+  public init(digest: SHA256Digest, offset: Int, count: Int) {
+    self.digest = digest
+    self.offset = offset
+    self.count = count
+  }
+}
+
+/// A part of an artefact. Nothing says that its bytes are right but the digest of the whole.
+public struct ArtefactChunk: Sendable, Hashable {
+  /// The artefact.
+  public var digest: SHA256Digest
+  /// Where the part begins, bytes.
+  public var offset: Int
+  /// The part.
+  public var content: [UInt8]
+
+  /// Creates a part.
+  public init(digest: SHA256Digest, offset: Int, content: [UInt8]) {
+    self.digest = digest
+    self.offset = offset
+    self.content = content
   }
 }
 
@@ -184,11 +236,14 @@ public struct LeasedCell: Sendable, Hashable {
   public var index: Int
   /// Canonical JSON of the `CellSpecification`.
   public var cell: [UInt8]
+  /// The files that the cell names: places in the list of ``Welcome/artefacts``, ascending.
+  public var artefacts: [Int]
 
   /// Creates a leased cell.
-  public init(attempt: AttemptID, index: Int, cell: [UInt8]) {
+  public init(attempt: AttemptID, index: Int, cell: [UInt8], artefacts: [Int]) {
     self.attempt = attempt
     self.index = index
     self.cell = cell
+    self.artefacts = artefacts
   }
 }

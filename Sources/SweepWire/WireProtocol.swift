@@ -2,7 +2,7 @@
 /// meant for people and cuts long lists into several messages, a decoder refuses whatever is beyond them.
 public enum WireProtocol {
   /// The only byte of the first frame of every message.
-  public static let version: UInt8 = 1
+  public static let version: UInt8 = 2
 
   /// Most bytes of the body of a result.
   public static let resultBytes = 4 << 20
@@ -22,10 +22,14 @@ public enum WireProtocol {
   public static let textBytes = 4096
   /// Most UTF-8 bytes of a path.
   public static let pathBytes = 4096
+  /// Most bytes of an artefact in one message.
+  public static let chunkBytes = 1 << 20
+  /// Most bytes of an artefact.
+  public static let artefactBytes = 1 << 44
   /// Most elements of a list.
   public static let listCount = 1024
   /// The most unfinished leases that a worker can ask for.
-  public static let credit = 256
+  public static let credit = 1024
   /// The longest interval that a welcome can name.
   public static let longestInterval = Duration.seconds(24 * 60 * 60)
 }

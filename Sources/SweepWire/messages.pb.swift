@@ -39,6 +39,9 @@ nonisolated enum ProtoFailureKind: SwiftProtobuf.Enum, Swift.CaseIterable {
   case engineFault // = 3
   case workerLost // = 4
   case preempted // = 5
+  case crashed // = 6
+  case outOfMemory // = 7
+  case workerUnfit // = 8
   case UNRECOGNIZED(Int)
 
   init() {
@@ -53,6 +56,9 @@ nonisolated enum ProtoFailureKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 3: self = .engineFault
     case 4: self = .workerLost
     case 5: self = .preempted
+    case 6: self = .crashed
+    case 7: self = .outOfMemory
+    case 8: self = .workerUnfit
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -65,6 +71,9 @@ nonisolated enum ProtoFailureKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .engineFault: return 3
     case .workerLost: return 4
     case .preempted: return 5
+    case .crashed: return 6
+    case .outOfMemory: return 7
+    case .workerUnfit: return 8
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -77,6 +86,9 @@ nonisolated enum ProtoFailureKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     .engineFault,
     .workerLost,
     .preempted,
+    .crashed,
+    .outOfMemory,
+    .workerUnfit,
   ]
 
 }
@@ -137,6 +149,14 @@ nonisolated struct ProtoFromWorker: Sendable {
     set {kind = .goodbye(newValue)}
   }
 
+  var artefactRequest: ProtoArtefactRequest {
+    get {
+      if case .artefactRequest(let v)? = kind {return v}
+      return ProtoArtefactRequest()
+    }
+    set {kind = .artefactRequest(newValue)}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -146,6 +166,7 @@ nonisolated struct ProtoFromWorker: Sendable {
     case result(ProtoResult)
     case failure(ProtoFailure)
     case goodbye(ProtoGoodbye)
+    case artefactRequest(ProtoArtefactRequest)
 
   }
 
@@ -208,6 +229,22 @@ nonisolated struct ProtoToWorker: Sendable {
     set {kind = .refuse(newValue)}
   }
 
+  var artefactChunk: ProtoArtefactChunk {
+    get {
+      if case .artefactChunk(let v)? = kind {return v}
+      return ProtoArtefactChunk()
+    }
+    set {kind = .artefactChunk(newValue)}
+  }
+
+  var artefactMissing: ProtoArtefactMissing {
+    get {
+      if case .artefactMissing(let v)? = kind {return v}
+      return ProtoArtefactMissing()
+    }
+    set {kind = .artefactMissing(newValue)}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -217,6 +254,8 @@ nonisolated struct ProtoToWorker: Sendable {
     case revoke(ProtoRevoke)
     case drain(ProtoDrain)
     case refuse(ProtoRefuse)
+    case artefactChunk(ProtoArtefactChunk)
+    case artefactMissing(ProtoArtefactMissing)
 
   }
 
@@ -252,6 +291,10 @@ nonisolated struct ProtoHello: Sendable {
   mutating func clearStoreID() {self._storeID = nil}
 
   var running: [UInt64] = []
+
+  var slots: UInt32 = 0
+
+  var build: String = String()
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -360,6 +403,23 @@ nonisolated struct ProtoGoodbye: Sendable {
   init() {}
 }
 
+nonisolated struct ProtoArtefactRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// SHA-256, 32 bytes.
+  var digest: Data = Data()
+
+  var offset: UInt64 = 0
+
+  var count: UInt32 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
 nonisolated struct ProtoWelcome: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -394,6 +454,8 @@ nonisolated struct ProtoArtefact: Sendable {
 
   var path: String = String()
 
+  var size: UInt64 = 0
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -422,6 +484,9 @@ nonisolated struct ProtoLeasedCell: Sendable {
 
   /// Canonical JSON.
   var cell: Data = Data()
+
+  /// Places in the welcome's list of artefacts, from 0.
+  var artefacts: [UInt32] = []
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -474,17 +539,49 @@ nonisolated struct ProtoRefuse: Sendable {
   init() {}
 }
 
+nonisolated struct ProtoArtefactChunk: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// SHA-256 of the whole artefact, 32 bytes.
+  var digest: Data = Data()
+
+  var offset: UInt64 = 0
+
+  var content: Data = Data()
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+nonisolated struct ProtoArtefactMissing: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// SHA-256, 32 bytes.
+  var digest: Data = Data()
+
+  var reason: String = String()
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "pdsweep"
 
 nonisolated extension ProtoFailureKind: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FAILURE_KIND_UNSPECIFIED\0\u{1}FAILURE_KIND_DIVERGED\0\u{1}FAILURE_KIND_REFUSED_INPUT\0\u{1}FAILURE_KIND_ENGINE_FAULT\0\u{1}FAILURE_KIND_WORKER_LOST\0\u{1}FAILURE_KIND_PREEMPTED\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FAILURE_KIND_UNSPECIFIED\0\u{1}FAILURE_KIND_DIVERGED\0\u{1}FAILURE_KIND_REFUSED_INPUT\0\u{1}FAILURE_KIND_ENGINE_FAULT\0\u{1}FAILURE_KIND_WORKER_LOST\0\u{1}FAILURE_KIND_PREEMPTED\0\u{1}FAILURE_KIND_CRASHED\0\u{1}FAILURE_KIND_OUT_OF_MEMORY\0\u{1}FAILURE_KIND_WORKER_UNFIT\0")
 }
 
 nonisolated extension ProtoFromWorker: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".FromWorker"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}ready\0\u{1}heartbeat\0\u{1}result\0\u{1}failure\0\u{1}goodbye\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}ready\0\u{1}heartbeat\0\u{1}result\0\u{1}failure\0\u{1}goodbye\0\u{3}artefact_request\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -570,6 +667,19 @@ nonisolated extension ProtoFromWorker: SwiftProtobuf.Message, SwiftProtobuf._Mes
           self.kind = .goodbye(v)
         }
       }()
+      case 7: try {
+        var v: ProtoArtefactRequest?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .artefactRequest(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .artefactRequest(v)
+        }
+      }()
       default: break
       }
     }
@@ -605,6 +715,10 @@ nonisolated extension ProtoFromWorker: SwiftProtobuf.Message, SwiftProtobuf._Mes
       guard case .goodbye(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     }()
+    case .artefactRequest?: try {
+      guard case .artefactRequest(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -619,7 +733,7 @@ nonisolated extension ProtoFromWorker: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension ProtoToWorker: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ToWorker"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}lease\0\u{1}acknowledge\0\u{1}revoke\0\u{1}drain\0\u{1}refuse\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}lease\0\u{1}acknowledge\0\u{1}revoke\0\u{1}drain\0\u{1}refuse\0\u{3}artefact_chunk\0\u{3}artefact_missing\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -705,6 +819,32 @@ nonisolated extension ProtoToWorker: SwiftProtobuf.Message, SwiftProtobuf._Messa
           self.kind = .refuse(v)
         }
       }()
+      case 7: try {
+        var v: ProtoArtefactChunk?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .artefactChunk(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .artefactChunk(v)
+        }
+      }()
+      case 8: try {
+        var v: ProtoArtefactMissing?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .artefactMissing(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .artefactMissing(v)
+        }
+      }()
       default: break
       }
     }
@@ -740,6 +880,14 @@ nonisolated extension ProtoToWorker: SwiftProtobuf.Message, SwiftProtobuf._Messa
       guard case .refuse(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     }()
+    case .artefactChunk?: try {
+      guard case .artefactChunk(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    }()
+    case .artefactMissing?: try {
+      guard case .artefactMissing(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -754,7 +902,7 @@ nonisolated extension ProtoToWorker: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension ProtoHello: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Hello"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}worker_id\0\u{3}engine_version\0\u{3}engine_revision\0\u{1}host\0\u{3}process_identifier\0\u{1}cores\0\u{3}memory_mib\0\u{3}store_id\0\u{1}running\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}worker_id\0\u{3}engine_version\0\u{3}engine_revision\0\u{1}host\0\u{3}process_identifier\0\u{1}cores\0\u{3}memory_mib\0\u{3}store_id\0\u{1}running\0\u{1}slots\0\u{1}build\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -771,6 +919,8 @@ nonisolated extension ProtoHello: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.memoryMib) }()
       case 8: try { try decoder.decodeSingularStringField(value: &self._storeID) }()
       case 9: try { try decoder.decodeRepeatedUInt64Field(value: &self.running) }()
+      case 10: try { try decoder.decodeSingularUInt32Field(value: &self.slots) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.build) }()
       default: break
       }
     }
@@ -808,6 +958,12 @@ nonisolated extension ProtoHello: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if !self.running.isEmpty {
       try visitor.visitPackedUInt64Field(value: self.running, fieldNumber: 9)
     }
+    if self.slots != 0 {
+      try visitor.visitSingularUInt32Field(value: self.slots, fieldNumber: 10)
+    }
+    if !self.build.isEmpty {
+      try visitor.visitSingularStringField(value: self.build, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -821,6 +977,8 @@ nonisolated extension ProtoHello: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if lhs.memoryMib != rhs.memoryMib {return false}
     if lhs._storeID != rhs._storeID {return false}
     if lhs.running != rhs.running {return false}
+    if lhs.slots != rhs.slots {return false}
+    if lhs.build != rhs.build {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1050,6 +1208,46 @@ nonisolated extension ProtoGoodbye: SwiftProtobuf.Message, SwiftProtobuf._Messag
   }
 }
 
+nonisolated extension ProtoArtefactRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".ArtefactRequest"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}offset\0\u{1}count\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.offset) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.count) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.digest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.digest, fieldNumber: 1)
+    }
+    if self.offset != 0 {
+      try visitor.visitSingularUInt64Field(value: self.offset, fieldNumber: 2)
+    }
+    if self.count != 0 {
+      try visitor.visitSingularUInt32Field(value: self.count, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: ProtoArtefactRequest, rhs: ProtoArtefactRequest) -> Bool {
+    if lhs.digest != rhs.digest {return false}
+    if lhs.offset != rhs.offset {return false}
+    if lhs.count != rhs.count {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension ProtoWelcome: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Welcome"
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sweep\0\u{3}coordinator_id\0\u{3}store_id\0\u{1}artefacts\0\u{3}heartbeat_interval_nanoseconds\0\u{3}lost_after_nanoseconds\0")
@@ -1107,7 +1305,7 @@ nonisolated extension ProtoWelcome: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension ProtoArtefact: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Artefact"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}role\0\u{1}path\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}role\0\u{1}path\0\u{1}size\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1118,6 +1316,7 @@ nonisolated extension ProtoArtefact: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 1: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.role) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.size) }()
       default: break
       }
     }
@@ -1133,6 +1332,9 @@ nonisolated extension ProtoArtefact: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.path.isEmpty {
       try visitor.visitSingularStringField(value: self.path, fieldNumber: 3)
     }
+    if self.size != 0 {
+      try visitor.visitSingularUInt64Field(value: self.size, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1140,6 +1342,7 @@ nonisolated extension ProtoArtefact: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.digest != rhs.digest {return false}
     if lhs.role != rhs.role {return false}
     if lhs.path != rhs.path {return false}
+    if lhs.size != rhs.size {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1177,7 +1380,7 @@ nonisolated extension ProtoLease: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension ProtoLeasedCell: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".LeasedCell"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}attempt\0\u{1}index\0\u{1}cell\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}attempt\0\u{1}index\0\u{1}cell\0\u{1}artefacts\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1188,6 +1391,7 @@ nonisolated extension ProtoLeasedCell: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 1: try { try decoder.decodeSingularUInt64Field(value: &self.attempt) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.index) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.cell) }()
+      case 4: try { try decoder.decodeRepeatedUInt32Field(value: &self.artefacts) }()
       default: break
       }
     }
@@ -1203,6 +1407,9 @@ nonisolated extension ProtoLeasedCell: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.cell.isEmpty {
       try visitor.visitSingularBytesField(value: self.cell, fieldNumber: 3)
     }
+    if !self.artefacts.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.artefacts, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1210,6 +1417,7 @@ nonisolated extension ProtoLeasedCell: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.attempt != rhs.attempt {return false}
     if lhs.index != rhs.index {return false}
     if lhs.cell != rhs.cell {return false}
+    if lhs.artefacts != rhs.artefacts {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1318,6 +1526,81 @@ nonisolated extension ProtoRefuse: SwiftProtobuf.Message, SwiftProtobuf._Message
   }
 
   static func ==(lhs: ProtoRefuse, rhs: ProtoRefuse) -> Bool {
+    if lhs.reason != rhs.reason {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoArtefactChunk: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".ArtefactChunk"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}offset\0\u{1}content\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.offset) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.content) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.digest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.digest, fieldNumber: 1)
+    }
+    if self.offset != 0 {
+      try visitor.visitSingularUInt64Field(value: self.offset, fieldNumber: 2)
+    }
+    if !self.content.isEmpty {
+      try visitor.visitSingularBytesField(value: self.content, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: ProtoArtefactChunk, rhs: ProtoArtefactChunk) -> Bool {
+    if lhs.digest != rhs.digest {return false}
+    if lhs.offset != rhs.offset {return false}
+    if lhs.content != rhs.content {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoArtefactMissing: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".ArtefactMissing"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}reason\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.digest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.digest, fieldNumber: 1)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: ProtoArtefactMissing, rhs: ProtoArtefactMissing) -> Bool {
+    if lhs.digest != rhs.digest {return false}
     if lhs.reason != rhs.reason {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

@@ -60,7 +60,7 @@ struct SweepRun: Sendable {
       open,
       CoordinatorSession.Configuration(
         sweep: sweep.spec.name, coordinatorID: UUID().uuidString, storeID: store.storeID,
-        artefacts: sweep.files.all.map { Artefact(digest: $1.digest, role: $0, path: $1.path) }),
+        artefacts: sweep.files.all.map { Artefact(digest: $1.digest, role: $0, path: $1.path, size: $1.size) }),
       store: watched, transport: transport, logger: logger(workforce))
     let workers = localWorkers(workforce, transport.endpoint, coordinator)
     let interruption = Mutex<Interruption?>(nil)

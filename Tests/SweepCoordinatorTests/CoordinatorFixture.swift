@@ -10,7 +10,7 @@ import SweepWire
 enum Fixture {
   static let anna = WorkerID("anna")
   static let bert = WorkerID("bert")
-  static let artefact = Artefact(digest: SHA256Digest(of: "a file"), role: "weights", path: "/weights")
+  static let artefact = Artefact(digest: SHA256Digest(of: "a file"), role: "weights", path: "/weights", size: 6)
 
   /// Cells of two methods, alternating.
   static func cells(_ count: Int) -> [Cell] {
@@ -65,7 +65,8 @@ enum Fixture {
     .hello(
       Hello(
         workerID: worker, engineVersion: "1", engineRevision: revision, host: "here", processIdentifier: 7, cores: 1,
-        memoryMiB: 1024, storeID: storeID, running: running.map { AttemptID($0) }))
+        memoryMiB: 1024, storeID: storeID, running: running.map { AttemptID($0) }, slots: 1,
+        build: "build"))
   }
 }
 

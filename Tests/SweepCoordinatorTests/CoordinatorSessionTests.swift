@@ -30,7 +30,8 @@ import Testing
 
   private func leased(_ attempt: UInt64, _ index: Int) -> LeasedCell {
     LeasedCell(
-      attempt: AttemptID(attempt), index: index, cell: CanonicalJSON.encode(cells[index].specification))
+      attempt: AttemptID(attempt), index: index, cell: CanonicalJSON.encode(cells[index].specification),
+      artefacts: [])
   }
 
   @Test("a hello is welcomed with the context of the sweep, and readiness with cells in one message")

@@ -85,7 +85,9 @@ import Testing
         for cell in cells { #expect(committed.contains("lease \(cell.attempt.number)")) }
       case .sent(.acknowledge(let attempts)):
         for attempt in attempts { #expect(committed.contains("result \(attempt.number)")) }
-      case .sent(.welcome), .sent(.revoke), .sent(.drain), .sent(.refuse): break
+      case .sent(.welcome), .sent(.revoke), .sent(.drain), .sent(.refuse), .sent(.artefactChunk),
+        .sent(.artefactMissing):
+        break
       }
     }
     #expect(committed.count == 6)

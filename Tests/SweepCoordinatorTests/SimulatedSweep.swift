@@ -194,7 +194,7 @@ struct SimulatedSweep {
     let identity = WorkerIdentity(
       workerID: WorkerID("worker-\(workersBorn)"), engineVersion: "1",
       engineRevision: CellSpecification.engineRevision, host: "here", processIdentifier: workersBorn, cores: 1,
-      memoryMiB: 1024)
+      memoryMiB: 1024, slots: 1, build: "build")
     let generator = SeededGenerator(seed: UInt64(workersBorn))
     workers[workersBorn] = SimulatedWorker(
       session: WorkerSession(.init(identity: identity), generator: generator))

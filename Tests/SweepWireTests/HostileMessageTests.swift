@@ -63,12 +63,12 @@ import Testing
     let cases: [([[UInt8]], WireError)] = [
       ([], .frameCount(0)),
       ([body], .frameCount(1)),
-      ([[1], body, []], .frameCount(3)),
+      ([[2], body, []], .frameCount(3)),
       ([[], body], .versionFrame(length: 0)),
       ([[1, 1], body], .versionFrame(length: 2)),
       ([[2], body], .unknownVersion(2)),
       ([[2], []], .unknownVersion(2)),
-      ([[1], []], .malformed("an empty body")),
+      ([[2], []], .malformed("an empty body")),
     ]
     for (frames, error) in cases {
       #expect(throws: error) { try MessageCodec.decodeFromWorker(frames) }

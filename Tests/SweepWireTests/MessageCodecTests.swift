@@ -27,18 +27,18 @@ import Testing
 
   /// The bytes were worked out by hand from the protobuf encoding guide and messages.proto; they may only change
   /// together with the protocol's version.
-  @Test("The bytes of a worker's messages are those of the protocol's version 1")
+  @Test("The bytes of a worker's messages are those of the protocol's version 2")
   func goldenFromWorker() {
-    #expect(WireProtocol.version == 1)
+    #expect(WireProtocol.version == 2)
     let name: [UInt8] = [0x0a, 0x01] + utf8("w")
     let hello: [UInt8] =
       name + [0x12, 0x01] + utf8("1") + [0x18, 0x02, 0x22, 0x01] + utf8("h") + [0x28, 0x96, 0x01, 0x30, 0x04, 0x38]
-      + [0x80, 0x08, 0x42, 0x01] + utf8("s") + [0x4a, 0x03, 0x07, 0xac, 0x02]
+      + [0x80, 0x08, 0x42, 0x01] + utf8("s") + [0x4a, 0x03, 0x07, 0xac, 0x02, 0x50, 0x02, 0x5a, 0x01] + utf8("b")
     expect(
       .hello(
         Hello(
           workerID: WorkerID("w"), engineVersion: "1", engineRevision: 2, host: "h", processIdentifier: 150, cores: 4,
-          memoryMiB: 1024, storeID: "s", running: [AttemptID(7), AttemptID(300)])),
+          memoryMiB: 1024, storeID: "s", running: [AttemptID(7), AttemptID(300)], slots: 2, build: "b")),
       [0x0a, UInt8(hello.count)] + hello)
     expect(.ready(credit: 3), [0x12, 0x02, 0x08, 0x03])
     expect(.ready(credit: 0), [0x12, 0x00])
@@ -57,12 +57,16 @@ import Testing
       .failure(attempt: AttemptID(9), CellFailure(kind: .preempted, message: "no")),
       [0x2a, 0x08, 0x08, 0x09, 0x10, 0x05, 0x1a, 0x02] + utf8("no"))
     expect(.goodbye(reason: "bye"), [0x32, 0x05, 0x0a, 0x03] + utf8("bye"))
+    expect(
+      .artefactRequest(ArtefactRequest(digest: digest, offset: 300, count: 5)),
+      [0x3a, 0x27, 0x0a, 0x20] + digest.bytes + [0x10, 0xac, 0x02, 0x18, 0x05])
   }
 
-  @Test("The bytes of a coordinator's messages are those of the protocol's version 1")
+  @Test("The bytes of a coordinator's messages are those of the protocol's version 2")
   func goldenToWorker() {
     let digest = SHA256Digest(of: "file")
-    let artefact: [UInt8] = [0x0a, 0x20] + digest.bytes + [0x12, 0x01] + utf8("r") + [0x1a, 0x02] + utf8("/f")
+    let artefact: [UInt8] =
+      [0x0a, 0x20] + digest.bytes + [0x12, 0x01] + utf8("r") + [0x1a, 0x02] + utf8("/f") + [0x20, 0x07]
     let welcome: [UInt8] =
       [0x0a, 0x01] + utf8("a") + [0x12, 0x01] + utf8("c") + [0x1a, 0x01] + utf8("s")
       + [0x22, UInt8(artefact.count)] + artefact + [0x28, 0x01, 0x30, 0x80, 0x94, 0xeb, 0xdc, 0x03]
@@ -70,17 +74,23 @@ import Testing
       .welcome(
         Welcome(
           sweep: "a", coordinatorID: "c", storeID: "s",
-          artefacts: [Artefact(digest: digest, role: "r", path: "/f")], heartbeatInterval: .nanoseconds(1),
+          artefacts: [Artefact(digest: digest, role: "r", path: "/f", size: 7)], heartbeatInterval: .nanoseconds(1),
           lostAfter: .seconds(1))),
       [0x0a, UInt8(welcome.count)] + welcome)
     expect(
-      .lease([LeasedCell(attempt: AttemptID(1), index: 0, cell: utf8("{}"))]),
-      [0x12, 0x08, 0x0a, 0x06, 0x08, 0x01, 0x1a, 0x02] + utf8("{}"))
+      .lease([LeasedCell(attempt: AttemptID(1), index: 0, cell: utf8("{}"), artefacts: [0, 3])]),
+      [0x12, 0x0c, 0x0a, 0x0a, 0x08, 0x01, 0x1a, 0x02] + utf8("{}") + [0x22, 0x02, 0x00, 0x03])
     expect(.acknowledge([AttemptID(1), AttemptID(300)]), [0x1a, 0x05, 0x0a, 0x03, 0x01, 0xac, 0x02])
     expect(.acknowledge([]), [0x1a, 0x00])
     expect(.revoke([AttemptID(2)]), [0x22, 0x03, 0x0a, 0x01, 0x02])
     expect(.drain, [0x2a, 0x00])
     expect(.refuse(reason: "no"), [0x32, 0x04, 0x0a, 0x02] + utf8("no"))
+    expect(
+      .artefactChunk(ArtefactChunk(digest: digest, offset: 1, content: [9])),
+      [0x3a, 0x27, 0x0a, 0x20] + digest.bytes + [0x10, 0x01, 0x1a, 0x01, 0x09])
+    expect(
+      .artefactMissing(digest: digest, reason: "no"),
+      [0x42, 0x26, 0x0a, 0x20] + digest.bytes + [0x12, 0x02] + utf8("no"))
   }
 
   @Test("Text for people is sent as one line of bounded length")
@@ -110,7 +120,7 @@ import Testing
   @Test("Lists longer than a message may hold are sent as several messages, in order")
   func longListsAreCut() throws {
     let attempts = (1...UInt64(2 * WireProtocol.listCount + 1)).map { AttemptID($0) }
-    let cells = attempts.map { LeasedCell(attempt: $0, index: Int($0.number), cell: [0x7b, 0x7d]) }
+    let cells = attempts.map { LeasedCell(attempt: $0, index: Int($0.number), cell: [0x7b, 0x7d], artefacts: []) }
     let decode = { (message: ToWorker) in
       try MessageCodec.encode(message).map { try MessageCodec.decodeToWorker(framed($0)) }
     }
@@ -135,7 +145,7 @@ import Testing
   @Test("Large cells are cut into messages that the other side accepts")
   func largeCellsAreCut() throws {
     let cell = [UInt8](repeating: 0x20, count: WireProtocol.cellBytes)
-    let cells = (1...3).map { LeasedCell(attempt: AttemptID($0), index: 0, cell: cell) }
+    let cells = (1...3).map { LeasedCell(attempt: AttemptID($0), index: 0, cell: cell, artefacts: []) }
     let bodies = MessageCodec.encode(.lease(cells))
     #expect(bodies.allSatisfy { $0.count <= WireProtocol.replyBytes })
     let leased = try bodies.flatMap { body -> [LeasedCell] in
@@ -166,14 +176,15 @@ import Testing
     let hello = FromWorker.hello(
       Hello(
         workerID: WorkerID(name), engineVersion: name, engineRevision: longest, host: name,
-        processIdentifier: longest, cores: 1 << 20, memoryMiB: 1 << 40, storeID: name, running: attempts))
+        processIdentifier: longest, cores: 1 << 20, memoryMiB: 1 << 40, storeID: name, running: attempts,
+        slots: WireProtocol.credit, build: name))
     #expect(try MessageCodec.decodeFromWorker(framed(MessageCodec.encode(hello))) == hello)
   }
 }
 
 /// The frames of a message with this body.
 func framed(_ body: [UInt8]) -> [[UInt8]] {
-  [[1], body]
+  [[2], body]
 }
 
 func utf8(_ text: String) -> [UInt8] {

@@ -5,13 +5,14 @@ import SweepWire
 /// Draws messages of every kind within the protocol's bounds.
 extension Seeded {
   mutating func fromWorker() -> FromWorker {
-    switch Int.random(in: 0..<6, using: &self) {
+    switch Int.random(in: 0..<7, using: &self) {
     case 0:
       .hello(
         Hello(
           workerID: WorkerID(name()), engineVersion: name(), engineRevision: number(0...Int(UInt32.max)),
           host: name(), processIdentifier: number(0...Int(UInt32.max)), cores: number(0...(1 << 20)),
-          memoryMiB: number(0...(1 << 40)), storeID: Bool.random(using: &self) ? name() : nil, running: attempts()))
+          memoryMiB: number(0...(1 << 40)), storeID: Bool.random(using: &self) ? name() : nil, running: attempts(),
+          slots: number(1...WireProtocol.credit), build: name()))
     case 1: .ready(credit: number(0...WireProtocol.credit))
     case 2:
       .heartbeat(
@@ -27,30 +28,40 @@ extension Seeded {
       .failure(
         attempt: attempt(),
         CellFailure(kind: CellFailure.Kind.allCases.randomElement(using: &self) ?? .diverged, message: text()))
-    default: .goodbye(reason: text())
+    case 5: .goodbye(reason: text())
+    default:
+      .artefactRequest(
+        ArtefactRequest(
+          digest: digest(), offset: number(0...WireProtocol.artefactBytes), count: number(1...WireProtocol.chunkBytes)))
     }
   }
 
   mutating func toWorker() -> ToWorker {
-    switch Int.random(in: 0..<6, using: &self) {
+    switch Int.random(in: 0..<8, using: &self) {
     case 0:
       .welcome(
         Welcome(
           sweep: name(), coordinatorID: name(), storeID: name(),
           artefacts: (0..<number(0...5)).map { _ in
-            Artefact(digest: digest(), role: name(), path: "/" + text())
+            Artefact(digest: digest(), role: name(), path: "/" + text(), size: number(0...WireProtocol.artefactBytes))
           },
           heartbeatInterval: .nanoseconds(number(1...86_400_000_000_000)),
           lostAfter: .nanoseconds(number(1...86_400_000_000_000))))
     case 1:
       .lease(
         (0..<number(0...8)).map { _ in
-          LeasedCell(attempt: attempt(), index: number(0...(Int.max >> 1)), cell: bytes(1...400))
+          LeasedCell(
+            attempt: attempt(), index: number(0...(Int.max >> 1)), cell: bytes(1...400),
+            artefacts: (0..<number(0...9)).map { _ in number(0...(WireProtocol.listCount - 1)) })
         })
     case 2: .acknowledge(attempts())
     case 3: .revoke(attempts())
     case 4: .drain
-    default: .refuse(reason: text())
+    case 5: .refuse(reason: text())
+    case 6:
+      .artefactChunk(
+        ArtefactChunk(digest: digest(), offset: number(0...WireProtocol.artefactBytes), content: bytes(0...300)))
+    default: .artefactMissing(digest: digest(), reason: text())
     }
   }
 

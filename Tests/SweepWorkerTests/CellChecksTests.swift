@@ -58,7 +58,7 @@ import Testing
   @Test("Only the files that a cell names are looked at")
   func namedFilesOnly() async throws {
     let files = try Files()
-    let missing = Artefact(digest: files.artefacts[0].digest, role: "other", path: "/nowhere/at/all")
+    let missing = Artefact(digest: files.artefacts[0].digest, role: "other", path: "/nowhere/at/all", size: 1)
     var stage = Stage { (_, artefacts, _, _) throws(CellFailure) in .example(Double(artefacts.count)) }
     let outcomes = try await stage.play([files.cell, files.cell], artefacts: files.artefacts + [missing])
     #expect(outcomes.count == 2 && failures(outcomes).isEmpty)

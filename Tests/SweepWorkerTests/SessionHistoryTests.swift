@@ -139,7 +139,7 @@ private struct History {
 
   private mutating func context() -> Welcome {
     let isAnother = Int.random(in: 0..<12, using: &random) == 0
-    let artefact = Artefact(digest: SHA256Digest(of: "\(log.count)"), role: "weights", path: "/\(log.count)")
+    let artefact = Artefact(digest: SHA256Digest(of: "\(log.count)"), role: "weights", path: "/\(log.count)", size: 1)
     return welcome(store: isAnother ? "another" : "store", artefacts: [artefact])
   }
 

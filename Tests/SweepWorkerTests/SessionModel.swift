@@ -183,6 +183,7 @@ struct SessionModel {
           handBack()
         }
       case .refuse(let reason): refusal = reason
+      case .artefactChunk, .artefactMissing: break
       }
     }
   }
@@ -254,6 +255,7 @@ struct SessionModel {
       }
     case (.open, .result(let result)): deliver(result.attempt, message)
     case (.open, .failure(let attempt, _)): deliver(attempt, message)
+    case (.open, .artefactRequest): expect(false, "asks for an artefact")
     case (.open, .goodbye):
       if case .working = mode { expect(false, "says goodbye while working") }
     }

@@ -70,7 +70,7 @@ struct Stage {
     var outcomes: [FromWorker] = []
     for (index, cell) in cells.enumerated() {
       let attempt = AttemptID(UInt64(index) + 1)
-      say(.lease([LeasedCell(attempt: attempt, index: index, cell: cell)]), to: peer)
+      say(.lease([LeasedCell(attempt: attempt, index: index, cell: cell, artefacts: [])]), to: peer)
       if let (_, message) = await next() { outcomes.append(message) }
       say(.acknowledge([attempt]), to: peer)
     }
@@ -92,8 +92,10 @@ final class Files {
     var artefacts: [Artefact] = []
     for role in ["weights", "configuration", "tokenizer", "decomposition", "corpus:german", "cut:german"] {
       let path = folder.appending(path: role.replacing(":", with: "-"))
-      try Data("the content of \(role)".utf8).write(to: path)
-      artefacts.append(Artefact(digest: try SHA256Digest(ofFile: path), role: role, path: path.path()))
+      let content = Data("the content of \(role)".utf8)
+      try content.write(to: path)
+      artefacts.append(
+        Artefact(digest: try SHA256Digest(ofFile: path), role: role, path: path.path(), size: content.count))
     }
     self.artefacts = artefacts
     specification = CellSpecification(

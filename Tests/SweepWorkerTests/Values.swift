@@ -6,7 +6,7 @@ import SweepWorker
 extension WorkerIdentity {
   static let example = WorkerIdentity(
     workerID: WorkerID("node-7-ab"), engineVersion: "1.2.3", engineRevision: CellSpecification.engineRevision,
-    host: "node", processIdentifier: 7, cores: 2, memoryMiB: 4096)
+    host: "node", processIdentifier: 7, cores: 2, memoryMiB: 4096, slots: 1, build: "build")
 }
 
 extension Instant {
@@ -24,7 +24,7 @@ func welcome(store: String = "store", artefacts: [Artefact] = []) -> Welcome {
 }
 
 func lease(_ number: UInt64) -> LeasedCell {
-  LeasedCell(attempt: AttemptID(number), index: Int(number), cell: [0x7b, 0x7d])
+  LeasedCell(attempt: AttemptID(number), index: Int(number), cell: [0x7b, 0x7d], artefacts: [])
 }
 
 func outcome(_ number: UInt64) -> AttemptResult {

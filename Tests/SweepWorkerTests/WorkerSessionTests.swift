@@ -24,7 +24,8 @@ import Testing
       Hello(
         workerID: identity.workerID, engineVersion: identity.engineVersion, engineRevision: identity.engineRevision,
         host: identity.host, processIdentifier: identity.processIdentifier, cores: identity.cores,
-        memoryMiB: identity.memoryMiB, storeID: store, running: running.map { AttemptID($0) }))
+        memoryMiB: identity.memoryMiB, storeID: store, running: running.map { AttemptID($0) },
+        slots: identity.slots, build: identity.build))
   }
 
   /// Why a connection was given up and for how long, if that is what these actions do.

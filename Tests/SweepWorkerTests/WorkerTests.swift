@@ -59,7 +59,7 @@ import Testing
     guard let (peer, _) = await stage.admit(artefacts: files.artefacts) else {
       return #expect(Bool(false), "no hello")
     }
-    stage.say(.lease([LeasedCell(attempt: AttemptID(1), index: 0, cell: files.cell)]), to: peer)
+    stage.say(.lease([LeasedCell(attempt: AttemptID(1), index: 0, cell: files.cell, artefacts: [])]), to: peer)
     for await number in steps {
       await stage.clock.advance()
       let progress = AttemptProgress(attempt: AttemptID(1), step: number, steps: 5, loss: Double(number) / 2)
@@ -93,7 +93,7 @@ import Testing
       return #expect(Bool(false), "no hello")
     }
     #expect(hello.running.isEmpty && hello.storeID == nil)
-    stage.say(.lease([LeasedCell(attempt: AttemptID(1), index: 0, cell: files.cell)]), to: first)
+    stage.say(.lease([LeasedCell(attempt: AttemptID(1), index: 0, cell: files.cell, artefacts: [])]), to: first)
     for await _ in starts { break }
     let held = AttemptProgress(attempt: AttemptID(1), step: 0, steps: 0, loss: nil)
     for _ in 1...3 {
@@ -134,7 +134,7 @@ import Testing
       return #expect(Bool(false), "no hello")
     }
     stage.say(
-      .lease([1, 2].map { LeasedCell(attempt: AttemptID($0), index: 0, cell: files.cell) }), to: peer)
+      .lease([1, 2].map { LeasedCell(attempt: AttemptID($0), index: 0, cell: files.cell, artefacts: []) }), to: peer)
     for await _ in starts { break }
     stage.worker.stop(grace: .zero)
     #expect(await stage.next()?.message == .ready(credit: 0))

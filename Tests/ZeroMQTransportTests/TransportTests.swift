@@ -54,7 +54,8 @@ import ZeroMQTransport
     #expect(message == large)
     #expect(await requests.next() == .message(peer, .goodbye(reason: "after it")))
     let cell = LeasedCell(
-      attempt: AttemptID(1), index: 0, cell: [UInt8](repeating: 0x20, count: WireProtocol.cellBytes))
+      attempt: AttemptID(1), index: 0, cell: [UInt8](repeating: 0x20, count: WireProtocol.cellBytes),
+      artefacts: [])
     coordinator.send([OutgoingMessage(to: peer, .lease([cell, cell]))])
     var replies = Events(worker.incoming)
     #expect(await replies.next() == .message(.lease([cell])))
@@ -141,7 +142,8 @@ import ZeroMQTransport
     #expect(deaf.send([[1], MessageCodec.encode(.ready(credit: 1))]))
     var events = Events(coordinator.incoming)
     guard case .message(let peer, _) = await events.next() else { return #expect(Bool(false), "nothing arrived") }
-    let cell = LeasedCell(attempt: AttemptID(1), index: 0, cell: [UInt8](repeating: 0x20, count: 1 << 16))
+    let cell = LeasedCell(
+      attempt: AttemptID(1), index: 0, cell: [UInt8](repeating: 0x20, count: 1 << 16), artefacts: [])
     // Far more than the queues and the buffers of the system hold.
     for _ in 0..<40 {
       coordinator.send(Array(repeating: OutgoingMessage(to: peer, .lease([cell])), count: 100))

@@ -94,7 +94,7 @@ extension Scheduler {
       return
     }
     // A worker that hands a cell back wants no other until it says so.
-    if failure.kind == .preempted { setCredit(of: worker, to: 0) }
+    if failure.kind == .preempted || failure.kind == .workerUnfit { setCredit(of: worker, to: 0) }
     switch entry.standing {
     case .ended:
       break  // Repeated, or overtaken by a revocation.

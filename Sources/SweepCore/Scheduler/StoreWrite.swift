@@ -41,7 +41,7 @@ public enum AttemptEnd: Sendable, Hashable {
   /// Whether it uses up one of the attempts that a cell is allowed.
   var isCounted: Bool {
     switch self {
-    case .failed(let failure): failure.kind.isTransient && failure.kind != .preempted
+    case .failed(let failure): failure.kind.isCounted
     case .lost(let loss, _): loss.isCounted
     case .duplicate, .revoked: false
     }
@@ -87,7 +87,15 @@ extension CellFailure.Kind {
   var isTransient: Bool {
     switch self {
     case .diverged, .refusedInput: false
-    case .engineFault, .workerLost, .preempted: true
+    case .engineFault, .crashed, .outOfMemory, .workerLost, .preempted, .workerUnfit: true
+    }
+  }
+
+  /// Whether an attempt that ends so uses up one of those that a cell is allowed.
+  var isCounted: Bool {
+    switch self {
+    case .diverged, .refusedInput, .preempted, .workerUnfit: false
+    case .engineFault, .crashed, .outOfMemory, .workerLost: true
     }
   }
 }

@@ -20,6 +20,13 @@ extension ProtoFromWorker {
         $0.message = failure.message.asText
       }
     case .goodbye(let reason): goodbye = .with { $0.reason = reason.asText }
+    case .artefactRequest(let request):
+      precondition((1...WireProtocol.chunkBytes).contains(request.count), "a request for too much or nothing")
+      artefactRequest = .with {
+        $0.digest = Data(request.digest.bytes)
+        $0.offset = UInt64(request.offset)
+        $0.count = UInt32(request.count)
+      }
     }
   }
 }
@@ -41,6 +48,12 @@ extension FromWorker {
         attempt: try attempt(failure.attempt),
         CellFailure(kind: try .init(failure.kind), message: try line(failure.message, "a failure's message")))
     case .goodbye(let goodbye): self = .goodbye(reason: try line(goodbye.reason, "a goodbye's reason"))
+    case .artefactRequest(let request):
+      self = .artefactRequest(
+        ArtefactRequest(
+          digest: try digest(Array(request.digest), "an artefact's digest"),
+          offset: try bounded(request.offset, 0...WireProtocol.artefactBytes, "an offset"),
+          count: try bounded(request.count, 1...WireProtocol.chunkBytes, "a part's length")))
     case nil: throw .malformed("no message at all")
     }
   }
@@ -58,6 +71,8 @@ extension ProtoHello {
     memoryMib = UInt64(hello.memoryMiB)
     if let store = hello.storeID { storeID = store.asName }
     running = hello.running.map(\.number)
+    slots = UInt32(hello.slots)
+    build = hello.build.asName
   }
 }
 
@@ -73,7 +88,9 @@ extension Hello {
       cores: try bounded(hello.cores, 0...(1 << 20), "cores"),
       memoryMiB: try bounded(hello.memoryMib, 0...(1 << 40), "memory"),
       storeID: hello.hasStoreID ? try name(hello.storeID, "a store's name") : nil,
-      running: try attempts(hello.running, "running attempts"))
+      running: try attempts(hello.running, "running attempts"),
+      slots: try bounded(hello.slots, 1...WireProtocol.credit, "slots"),
+      build: try name(hello.build, "a build's name"))
   }
 }
 
@@ -124,6 +141,9 @@ extension ProtoFailureKind {
       case .engineFault: .engineFault
       case .workerLost: .workerLost
       case .preempted: .preempted
+      case .crashed: .crashed
+      case .outOfMemory: .outOfMemory
+      case .workerUnfit: .workerUnfit
       }
   }
 }
@@ -137,6 +157,9 @@ extension CellFailure.Kind {
       case .engineFault: .engineFault
       case .workerLost: .workerLost
       case .preempted: .preempted
+      case .crashed: .crashed
+      case .outOfMemory: .outOfMemory
+      case .workerUnfit: .workerUnfit
       case .unspecified, .UNRECOGNIZED:
         throw .invalid(field: "a failure's kind", expected: "one of those that messages.proto names")
       }

@@ -29,7 +29,7 @@ public enum MessageCodec {
   public static func decodeFromWorker(_ frames: [[UInt8]]) throws(WireError) -> FromWorker {
     let body = try body(of: frames, atMost: WireProtocol.resultBytes)
     let kind = try soleField(of: body)
-    guard (1...6).contains(kind) else { throw .unknownKind(kind) }
+    guard (1...7).contains(kind) else { throw .unknownKind(kind) }
     if kind != resultField {
       try check(body.count, within: 0...WireProtocol.requestBytes, "the size of a message that is no result")
     }
@@ -42,7 +42,7 @@ public enum MessageCodec {
   public static func decodeToWorker(_ frames: [[UInt8]]) throws(WireError) -> ToWorker {
     let body = try body(of: frames, atMost: WireProtocol.replyBytes)
     let kind = try soleField(of: body)
-    guard (1...6).contains(kind) else { throw .unknownKind(kind) }
+    guard (1...8).contains(kind) else { throw .unknownKind(kind) }
     return try ToWorker(parse(body))
   }
 

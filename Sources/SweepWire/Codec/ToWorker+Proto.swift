@@ -12,7 +12,7 @@ extension ToWorker {
       Self.chunks(of: attempts).map { .acknowledge($0) }
     case .revoke(let attempts) where attempts.count > WireProtocol.listCount:
       Self.chunks(of: attempts).map { .revoke($0) }
-    case .acknowledge, .revoke, .welcome, .drain, .refuse: [self]
+    case .acknowledge, .revoke, .welcome, .drain, .refuse, .artefactChunk, .artefactMissing: [self]
     }
   }
 
@@ -29,7 +29,7 @@ extension ToWorker {
     var runs: [[LeasedCell]] = [[]]
     var size = overhead
     for cell in cells {
-      let added = cell.cell.count + overhead
+      let added = cell.cell.count + 5 * cell.artefacts.count + overhead
       if runs[runs.count - 1].count == WireProtocol.listCount || size + added > WireProtocol.replyBytes {
         runs.append([])
         size = overhead
@@ -51,6 +51,18 @@ extension ProtoToWorker {
     case .revoke(let attempts): revoke = .with { $0.attempts = attempts.map(\.number) }
     case .drain: drain = ProtoDrain()
     case .refuse(let reason): refuse = .with { $0.reason = reason.asText }
+    case .artefactChunk(let chunk):
+      precondition(chunk.content.count <= WireProtocol.chunkBytes, "a part of an artefact is too long to be sent")
+      artefactChunk = .with {
+        $0.digest = Data(chunk.digest.bytes)
+        $0.offset = UInt64(chunk.offset)
+        $0.content = Data(chunk.content)
+      }
+    case .artefactMissing(let digest, let reason):
+      artefactMissing = .with {
+        $0.digest = Data(digest.bytes)
+        $0.reason = reason.asText
+      }
     }
   }
 }
@@ -67,6 +79,16 @@ extension ToWorker {
     case .revoke(let list): self = .revoke(try attempts(list.attempts, "revoked attempts"))
     case .drain: self = .drain
     case .refuse(let refuse): self = .refuse(reason: try line(refuse.reason, "a refusal's reason"))
+    case .artefactChunk(let chunk):
+      self = .artefactChunk(
+        ArtefactChunk(
+          digest: try digest(Array(chunk.digest), "an artefact's digest"),
+          offset: try bounded(chunk.offset, 0...WireProtocol.artefactBytes, "an offset"),
+          content: try bounded(Array(chunk.content), 0...WireProtocol.chunkBytes, "a part of an artefact")))
+    case .artefactMissing(let missing):
+      self = .artefactMissing(
+        digest: try digest(Array(missing.digest), "an artefact's digest"),
+        reason: try line(missing.reason, "a reason"))
     case nil: throw .malformed("no message at all")
     }
   }
@@ -104,6 +126,7 @@ extension ProtoArtefact {
     digest = Data(artefact.digest.bytes)
     role = artefact.role.asName
     path = artefact.path
+    size = UInt64(artefact.size)
   }
 }
 
@@ -116,7 +139,8 @@ extension Artefact {
     }
     self.init(
       digest: try SweepWire.digest(Array(artefact.digest), "an artefact's digest"),
-      role: try name(artefact.role, "an artefact's role"), path: artefact.path)
+      role: try name(artefact.role, "an artefact's role"), path: artefact.path,
+      size: try bounded(artefact.size, 0...WireProtocol.artefactBytes, "an artefact's size"))
   }
 }
 
@@ -126,6 +150,7 @@ extension ProtoLeasedCell {
     attempt = cell.attempt.number
     index = UInt64(cell.index)
     self.cell = Data(cell.cell)
+    artefacts = cell.artefacts.map { UInt32($0) }
   }
 }
 
@@ -134,6 +159,9 @@ extension LeasedCell {
     self.init(
       attempt: try SweepWire.attempt(cell.attempt),
       index: try bounded(cell.index, 0...(Int.max >> 1), "a cell's index"),
-      cell: try bounded(Array(cell.cell), 1...WireProtocol.cellBytes, "a cell"))
+      cell: try bounded(Array(cell.cell), 1...WireProtocol.cellBytes, "a cell"),
+      artefacts: try bounded(cell.artefacts, "a cell's artefacts").map { place throws(WireError) in
+        try bounded(place, 0...(WireProtocol.listCount - 1), "an artefact's place")
+      })
   }
 }

@@ -85,21 +85,6 @@ struct ArtefactCheck {
   }
 }
 
-extension CellSpecification {
-  /// The files that the cell names: what each is, for people, and its digest.
-  var files: [(role: String, digest: SHA256Digest)] {
-    var files = [
-      ("weights", target.weights), ("configuration", target.configuration), ("tokenizer", target.tokenizer),
-    ]
-    if let decomposition = target.decomposition { files.append(("decomposition", decomposition)) }
-    for corpus in corpora {
-      files.append(("corpus:\(corpus.name)", corpus.text))
-      if let cut = corpus.cut { files.append(("cut:\(corpus.name)", cut)) }
-    }
-    return files
-  }
-}
-
 extension CellFailure {
   /// A failure that would repeat.
   static func refused(_ message: String) -> CellFailure {

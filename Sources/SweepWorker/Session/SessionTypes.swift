@@ -133,11 +133,15 @@ public struct WorkerIdentity: Sendable, Hashable {
   public var cores: Int
   /// Memory of its machine, MiB.
   public var memoryMiB: Int
+  /// Cells that it runs at a time.
+  public var slots: Int
+  /// Names the program that it runs.
+  public var build: String
 
   /// Creates an identity.
   public init(
     workerID: WorkerID, engineVersion: String, engineRevision: Int, host: String, processIdentifier: Int, cores: Int,
-    memoryMiB: Int
+    memoryMiB: Int, slots: Int, build: String
   ) {
     self.workerID = workerID
     self.engineVersion = engineVersion
@@ -146,5 +150,7 @@ public struct WorkerIdentity: Sendable, Hashable {
     self.processIdentifier = processIdentifier
     self.cores = cores
     self.memoryMiB = memoryMiB
+    self.slots = slots
+    self.build = build
   }
 }

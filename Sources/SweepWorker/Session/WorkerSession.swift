@@ -159,7 +159,8 @@ extension WorkerSession {
     let hello = Hello(
       workerID: identity.workerID, engineVersion: identity.engineVersion, engineRevision: identity.engineRevision,
       host: identity.host, processIdentifier: identity.processIdentifier, cores: identity.cores,
-      memoryMiB: identity.memoryMiB, storeID: welcome?.storeID, running: held.map(\.attempt))
+      memoryMiB: identity.memoryMiB, storeID: welcome?.storeID, running: held.map(\.attempt),
+      slots: identity.slots, build: identity.build)
     actions += [.connect, .send([.hello(hello)])]
   }
 
@@ -266,7 +267,8 @@ extension WorkerSession {
       switch message {
       case .welcome(let welcome): welcomed(welcome, now, &actions)
       case .refuse(let reason): end(.refused(reason), &actions)
-      case .lease, .acknowledge, .revoke, .drain: ignore("a message before the welcome", &actions)
+      case .lease, .acknowledge, .revoke, .drain, .artefactChunk, .artefactMissing:
+        ignore("a message before the welcome", &actions)
       }
     case .admitted(var admission):
       admission.lastHeard = now
@@ -279,6 +281,7 @@ extension WorkerSession {
       case .revoke(let attempts): revoked(attempts, &actions)
       case .drain: drain(now, &actions)
       case .refuse(let reason): end(.refused(reason), &actions)
+      case .artefactChunk, .artefactMissing: ignore("an artefact that was not asked for", &actions)
       }
     }
   }

@@ -91,7 +91,8 @@ struct WorkerCommand: AsyncParsableCommand {
     return WorkerIdentity(
       workerID: WorkerID("\(name ?? String(host.prefix(100)))-\(pid)-\(nonce)"), engineVersion: PDSweep.version,
       engineRevision: CellSpecification.engineRevision, host: host, processIdentifier: Int(pid),
-      cores: process.activeProcessorCount, memoryMiB: Int(process.physicalMemory >> 20))
+      cores: process.activeProcessorCount, memoryMiB: Int(process.physicalMemory >> 20), slots: 1,
+      build: PDSweep.version)
   }
 
   /// Calls `onEnd` when standard input has ended.

@@ -114,8 +114,8 @@ struct SweepModel {
       guard let row = rows[attempt], row.worker == worker else { return }
       switch failure.kind {
       case .diverged, .refusedInput: permanentlyFailed.insert(row.cell)
-      case .preempted: workers[worker]?.credit = 0
-      case .engineFault, .workerLost: break
+      case .preempted, .workerUnfit: workers[worker]?.credit = 0
+      case .engineFault, .crashed, .outOfMemory, .workerLost: break
       }
     case .left(let worker, _): workers[worker] = nil
     case .tick:

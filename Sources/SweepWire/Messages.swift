@@ -20,7 +20,8 @@ public enum FromWorker: Sendable, Hashable {
   /// The worker ends; it holds nothing any more. The last message.
   case goodbye(reason: String)
   /// Asks for a part of an artefact that the welcome names. Answered with one ``ToWorker/artefactChunk(_:)`` or
-  /// ``ToWorker/artefactMissing(digest:reason:)``, in the order of the requests, when nothing more urgent is to be said.
+  /// ``ToWorker/artefactMissing(digest:reason:)``, in the order of the requests, when nothing more urgent is to be said;
+  /// not answered where too much has been asked for and not yet been received (``WireProtocol/artefactWindow``).
   case artefactRequest(ArtefactRequest)
 }
 
@@ -200,14 +201,17 @@ public struct ArtefactRequest: Sendable, Hashable {
   public var digest: SHA256Digest
   /// Where the part begins, bytes.
   public var offset: Int
-  /// How long it is to be, bytes: less only where the artefact ends.
+  /// How long it is to be, bytes: less only where the artefact ends. 0 asks for nothing: it gives the receipt alone.
   public var count: Int
+  /// The ``ArtefactChunk/receipt`` of the latest chunk that arrived on this connection; 0 before the first.
+  public var receipt: UInt64
 
   /// Creates a request.
-  public init(digest: SHA256Digest, offset: Int, count: Int) {
+  public init(digest: SHA256Digest, offset: Int, count: Int, receipt: UInt64) {
     self.digest = digest
     self.offset = offset
     self.count = count
+    self.receipt = receipt
   }
 }
 
@@ -219,12 +223,16 @@ public struct ArtefactChunk: Sendable, Hashable {
   public var offset: Int
   /// The part.
   public var content: [UInt8]
+  /// Proves, when a later request quotes it, that this chunk and all before it have arrived: only so much is sent that
+  /// is not proved to have arrived. Drawn at random, never 0.
+  public var receipt: UInt64
 
   /// Creates a part.
-  public init(digest: SHA256Digest, offset: Int, content: [UInt8]) {
+  public init(digest: SHA256Digest, offset: Int, content: [UInt8], receipt: UInt64) {
     self.digest = digest
     self.offset = offset
     self.content = content
+    self.receipt = receipt
   }
 }
 

@@ -24,6 +24,10 @@ public enum WireProtocol {
   public static let pathBytes = 4096
   /// Most bytes of an artefact in one message.
   public static let chunkBytes = 1 << 20
+  /// Most bytes of artefacts on their way to a worker: sent, and not yet proved to have arrived.
+  public static let artefactWindow = 4 << 20
+  /// Most requests for parts of artefacts of one connection that wait to be answered; more are dropped.
+  public static let artefactRequests = 64
   /// Most bytes of an artefact.
   public static let artefactBytes = 1 << 44
   /// Most elements of a list.

@@ -413,7 +413,11 @@ nonisolated struct ProtoArtefactRequest: Sendable {
 
   var offset: UInt64 = 0
 
+  /// 0 = nothing is asked for, only the receipt is given.
   var count: UInt32 = 0
+
+  /// That of the latest ArtefactChunk on this connection; 0 before the first.
+  var receipt: UInt64 = 0
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -550,6 +554,9 @@ nonisolated struct ProtoArtefactChunk: Sendable {
   var offset: UInt64 = 0
 
   var content: Data = Data()
+
+  /// Drawn at random, never 0: to quote it is to have received the chunk.
+  var receipt: UInt64 = 0
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1210,7 +1217,7 @@ nonisolated extension ProtoGoodbye: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension ProtoArtefactRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ArtefactRequest"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}offset\0\u{1}count\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}offset\0\u{1}count\0\u{1}receipt\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1221,6 +1228,7 @@ nonisolated extension ProtoArtefactRequest: SwiftProtobuf.Message, SwiftProtobuf
       case 1: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.offset) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.count) }()
+      case 4: try { try decoder.decodeSingularFixed64Field(value: &self.receipt) }()
       default: break
       }
     }
@@ -1236,6 +1244,9 @@ nonisolated extension ProtoArtefactRequest: SwiftProtobuf.Message, SwiftProtobuf
     if self.count != 0 {
       try visitor.visitSingularUInt32Field(value: self.count, fieldNumber: 3)
     }
+    if self.receipt != 0 {
+      try visitor.visitSingularFixed64Field(value: self.receipt, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1243,6 +1254,7 @@ nonisolated extension ProtoArtefactRequest: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.digest != rhs.digest {return false}
     if lhs.offset != rhs.offset {return false}
     if lhs.count != rhs.count {return false}
+    if lhs.receipt != rhs.receipt {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1534,7 +1546,7 @@ nonisolated extension ProtoRefuse: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension ProtoArtefactChunk: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ArtefactChunk"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}offset\0\u{1}content\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}offset\0\u{1}content\0\u{1}receipt\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1545,6 +1557,7 @@ nonisolated extension ProtoArtefactChunk: SwiftProtobuf.Message, SwiftProtobuf._
       case 1: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.offset) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.content) }()
+      case 4: try { try decoder.decodeSingularFixed64Field(value: &self.receipt) }()
       default: break
       }
     }
@@ -1560,6 +1573,9 @@ nonisolated extension ProtoArtefactChunk: SwiftProtobuf.Message, SwiftProtobuf._
     if !self.content.isEmpty {
       try visitor.visitSingularBytesField(value: self.content, fieldNumber: 3)
     }
+    if self.receipt != 0 {
+      try visitor.visitSingularFixed64Field(value: self.receipt, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1567,6 +1583,7 @@ nonisolated extension ProtoArtefactChunk: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.digest != rhs.digest {return false}
     if lhs.offset != rhs.offset {return false}
     if lhs.content != rhs.content {return false}
+    if lhs.receipt != rhs.receipt {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

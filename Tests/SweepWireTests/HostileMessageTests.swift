@@ -49,7 +49,7 @@ import Testing
       var body = random.bytes(0...64)
       // Half of them announce their length rightly, so that what is inside is looked at.
       if Bool.random(using: &random), body.count >= 2 {
-        body[0] = UInt8(random.number(1...6)) << 3 | 2
+        body[0] = UInt8(random.number(1...8)) << 3 | 2
         body[1] = UInt8(body.count - 2)
       }
       if let message = try? MessageCodec.decodeFromWorker(framed(body)) { _ = MessageCodec.encode(message) }
@@ -65,9 +65,10 @@ import Testing
       ([body], .frameCount(1)),
       ([[2], body, []], .frameCount(3)),
       ([[], body], .versionFrame(length: 0)),
-      ([[1, 1], body], .versionFrame(length: 2)),
-      ([[2], body], .unknownVersion(2)),
-      ([[2], []], .unknownVersion(2)),
+      ([[2, 2], body], .versionFrame(length: 2)),
+      ([[1], body], .unknownVersion(1)),
+      ([[3], body], .unknownVersion(3)),
+      ([[1], []], .unknownVersion(1)),
       ([[2], []], .malformed("an empty body")),
     ]
     for (frames, error) in cases {
@@ -79,8 +80,8 @@ import Testing
   @Test("A body is exactly one field of a known kind")
   func envelope() {
     let ready = MessageCodec.encode(.ready(credit: 1))
-    #expect(throws: WireError.unknownKind(7)) { try MessageCodec.decodeFromWorker(framed([0x3a, 0x00])) }
-    #expect(throws: WireError.unknownKind(15)) { try MessageCodec.decodeToWorker(framed([0x7a, 0x00])) }
+    #expect(throws: WireError.unknownKind(8)) { try MessageCodec.decodeFromWorker(framed([0x42, 0x00])) }
+    #expect(throws: WireError.unknownKind(9)) { try MessageCodec.decodeToWorker(framed([0x4a, 0x00])) }
     // Two fields, a varint field, field number 0, a field number of two bytes, a length without end.
     for body in [
       ready + ready, [0x10, 0x01], [0x02, 0x00], [0x82, 0x01, 0x00], [0x12, 0x80, 0x80, 0x80, 0x80, 0x00],
@@ -123,7 +124,8 @@ import Testing
       field(1, field(1, utf8("w")) + names + field(9, manyAttempts)),
       field(1, field(1, utf8("w")) + names + field(9, [0])),  // attempt 0
       field(1, field(1, [0xff, 0xfe]) + names),  // not UTF-8
-      field(2, [0x08, 0x81, 0x02]),  // a credit of 257
+      field(1, field(1, utf8("w")) + names + [0x50, 0]),  // no slots
+      field(2, [0x08, 0x81, 0x08]),  // a credit of 1025
       field(3, (0...WireProtocol.listCount).flatMap { _ in field(1, [0x08, 0x01]) }),
       field(3, field(1, [])),  // progress of attempt 0
       field(4, [0x08, 1] + field(2, Array(digest.dropLast())) + field(3, [1]) + field(4, [1])),
@@ -131,9 +133,12 @@ import Testing
       field(4, [0x08, 1] + field(2, digest) + field(4, [1])),  // no result
       field(4, field(2, digest) + field(3, [1]) + field(4, [1])),  // attempt 0
       field(5, [0x08, 1]),  // no kind
-      field(5, [0x08, 1, 0x10, 6]),  // an unknown kind
+      field(5, [0x08, 1, 0x10, 9]),  // an unknown kind
       field(5, [0x08, 1, 0x10, 1] + field(3, longText)),
       field(6, field(1, control)),
+      field(7, field(1, digest) + [0x18, 0x81, 0x80, 0x40]),  // 1 MiB and a byte
+      field(7, field(1, digest) + [0x10] + [UInt8](repeating: 0xff, count: 9) + [1, 0x18, 1]),
+      field(7, [0x18, 1]),  // of no artefact
     ]
     for (index, body) in requests.enumerated() {
       #expect(throws: WireError.self, "request \(index)") { try MessageCodec.decodeFromWorker(framed(body)) }
@@ -153,6 +158,9 @@ import Testing
       field(3, field(1, manyAttempts)),
       field(4, field(1, [0])),
       field(6, field(1, control)),
+      field(7, field(1, digest) + field(3, [UInt8](repeating: 0, count: WireProtocol.chunkBytes + 1))),
+      field(7, field(3, [0])),  // of no artefact
+      field(8, field(1, digest) + field(2, control)),
     ]
     for (index, body) in replies.enumerated() {
       #expect(throws: WireError.self, "reply \(index)") { try MessageCodec.decodeToWorker(framed(body)) }
@@ -164,10 +172,11 @@ import Testing
     let digest = [UInt8](repeating: 7, count: 32)
     let requests = [
       field(1, field(1, utf8("w")) + names + field(9, [1])),
-      field(2, [0x08, 0x80, 0x02]),
+      field(2, [0x08, 0x80, 0x08]),
       field(3, field(1, [0x08, 0x01])),
       field(4, [0x08, 1] + field(2, digest) + field(3, [1]) + field(4, [1])),
-      field(5, [0x08, 1, 0x10, 1]),
+      field(5, [0x08, 1, 0x10, 8]),
+      field(7, field(1, digest) + [0x18, 0x80, 0x80, 0x40]),
     ]
     for body in requests { _ = try MessageCodec.decodeFromWorker(framed(body)) }
     let welcome = field(1, utf8("a")) + field(2, utf8("c")) + field(3, utf8("s")) + [0x28, 1, 0x30, 1]
@@ -191,8 +200,8 @@ import Testing
   }
 }
 
-/// Version and host of a hello.
-private let names = field(2, utf8("1")) + field(4, utf8("h"))
+/// Version, host, slots and build of a hello.
+private let names = field(2, utf8("1")) + field(4, utf8("h")) + [0x50, 1] + field(11, utf8("b"))
 
 /// A length-delimited protobuf field.
 private func field(_ number: UInt8, _ content: [UInt8]) -> [UInt8] {

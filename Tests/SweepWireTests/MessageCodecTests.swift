@@ -58,8 +58,8 @@ import Testing
       [0x2a, 0x08, 0x08, 0x09, 0x10, 0x05, 0x1a, 0x02] + utf8("no"))
     expect(.goodbye(reason: "bye"), [0x32, 0x05, 0x0a, 0x03] + utf8("bye"))
     expect(
-      .artefactRequest(ArtefactRequest(digest: digest, offset: 300, count: 5)),
-      [0x3a, 0x27, 0x0a, 0x20] + digest.bytes + [0x10, 0xac, 0x02, 0x18, 0x05])
+      .artefactRequest(ArtefactRequest(digest: digest, offset: 300, count: 5, receipt: 1)),
+      [0x3a, 0x30, 0x0a, 0x20] + digest.bytes + [0x10, 0xac, 0x02, 0x18, 0x05, 0x21, 1, 0, 0, 0, 0, 0, 0, 0])
   }
 
   @Test("The bytes of a coordinator's messages are those of the protocol's version 2")
@@ -86,8 +86,8 @@ import Testing
     expect(.drain, [0x2a, 0x00])
     expect(.refuse(reason: "no"), [0x32, 0x04, 0x0a, 0x02] + utf8("no"))
     expect(
-      .artefactChunk(ArtefactChunk(digest: digest, offset: 1, content: [9])),
-      [0x3a, 0x27, 0x0a, 0x20] + digest.bytes + [0x10, 0x01, 0x1a, 0x01, 0x09])
+      .artefactChunk(ArtefactChunk(digest: digest, offset: 1, content: [9], receipt: 1 << 63)),
+      [0x3a, 0x30, 0x0a, 0x20] + digest.bytes + [0x10, 0x01, 0x1a, 0x01, 0x09, 0x21, 0, 0, 0, 0, 0, 0, 0, 0x80])
     expect(
       .artefactMissing(digest: digest, reason: "no"),
       [0x42, 0x26, 0x0a, 0x20] + digest.bytes + [0x12, 0x02] + utf8("no"))

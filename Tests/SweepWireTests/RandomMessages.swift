@@ -32,7 +32,8 @@ extension Seeded {
     default:
       .artefactRequest(
         ArtefactRequest(
-          digest: digest(), offset: number(0...WireProtocol.artefactBytes), count: number(1...WireProtocol.chunkBytes)))
+          digest: digest(), offset: number(0...WireProtocol.artefactBytes), count: number(0...WireProtocol.chunkBytes),
+          receipt: next()))
     }
   }
 
@@ -60,7 +61,8 @@ extension Seeded {
     case 5: .refuse(reason: text())
     case 6:
       .artefactChunk(
-        ArtefactChunk(digest: digest(), offset: number(0...WireProtocol.artefactBytes), content: bytes(0...300)))
+        ArtefactChunk(
+          digest: digest(), offset: number(0...WireProtocol.artefactBytes), content: bytes(0...300), receipt: next()))
     default: .artefactMissing(digest: digest(), reason: text())
     }
   }

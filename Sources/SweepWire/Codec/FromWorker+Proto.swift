@@ -21,11 +21,12 @@ extension ProtoFromWorker {
       }
     case .goodbye(let reason): goodbye = .with { $0.reason = reason.asText }
     case .artefactRequest(let request):
-      precondition((1...WireProtocol.chunkBytes).contains(request.count), "a request for too much or nothing")
+      precondition((0...WireProtocol.chunkBytes).contains(request.count), "a request for too much")
       artefactRequest = .with {
         $0.digest = Data(request.digest.bytes)
         $0.offset = UInt64(request.offset)
         $0.count = UInt32(request.count)
+        $0.receipt = request.receipt
       }
     }
   }
@@ -53,7 +54,8 @@ extension FromWorker {
         ArtefactRequest(
           digest: try digest(Array(request.digest), "an artefact's digest"),
           offset: try bounded(request.offset, 0...WireProtocol.artefactBytes, "an offset"),
-          count: try bounded(request.count, 1...WireProtocol.chunkBytes, "a part's length")))
+          count: try bounded(request.count, 0...WireProtocol.chunkBytes, "a part's length"),
+          receipt: request.receipt))
     case nil: throw .malformed("no message at all")
     }
   }

@@ -57,6 +57,7 @@ extension ProtoToWorker {
         $0.digest = Data(chunk.digest.bytes)
         $0.offset = UInt64(chunk.offset)
         $0.content = Data(chunk.content)
+        $0.receipt = chunk.receipt
       }
     case .artefactMissing(let digest, let reason):
       artefactMissing = .with {
@@ -84,7 +85,8 @@ extension ToWorker {
         ArtefactChunk(
           digest: try digest(Array(chunk.digest), "an artefact's digest"),
           offset: try bounded(chunk.offset, 0...WireProtocol.artefactBytes, "an offset"),
-          content: try bounded(Array(chunk.content), 0...WireProtocol.chunkBytes, "a part of an artefact")))
+          content: try bounded(Array(chunk.content), 0...WireProtocol.chunkBytes, "a part of an artefact"),
+          receipt: chunk.receipt))
     case .artefactMissing(let missing):
       self = .artefactMissing(
         digest: try digest(Array(missing.digest), "an artefact's digest"),

@@ -3,10 +3,11 @@ public import Foundation
 
 /// A SHA-256 digest: the name of an artefact and of a cell.
 ///
-/// Computed by libsodium (FIPS 180-4). Its text form is 64 lower-case hexadecimal digits.
+/// Computed by libsodium (FIPS 180-4). Its text form is 64 lower-case hexadecimal digits. Held in place, without
+/// storage of its own: a sweep has one for every cell.
 public struct SHA256Digest: Sendable, Hashable {
-  /// The 32 bytes of the digest.
-  public let bytes: [UInt8]
+  /// The digest as four numbers, each most significant byte first.
+  private let words: (UInt64, UInt64, UInt64, UInt64)
 
   /// The digest of a byte sequence held in memory.
   public init(of data: some Sequence<UInt8>) {
@@ -36,28 +37,49 @@ public struct SHA256Digest: Sendable, Hashable {
   /// Takes the 32 bytes of a digest; `nil` for any other number of bytes.
   public init?(bytes: [UInt8]) {
     guard bytes.count == 32 else { return nil }
-    self.bytes = bytes
+    func word(_ place: Int) -> UInt64 {
+      bytes[8 * place..<8 * place + 8].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+    words = (word(0), word(1), word(2), word(3))
   }
 
   /// Parses 64 hexadecimal digits; `nil` for anything else.
   public init?(hexadecimal text: String) {
+    guard text.utf8.count == 64 else { return nil }
     let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
-    guard digits.count == 64, text.utf8.count == 64 else { return nil }
-    bytes = stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] * 16 + digits[$0 + 1]) }
+    guard digits.count == 64 else { return nil }
+    self.init(bytes: stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] * 16 + digits[$0 + 1]) })
   }
 
-  fileprivate init(rawBytes: [UInt8]) {
-    bytes = rawBytes
+  /// The 32 bytes of the digest.
+  public var bytes: [UInt8] {
+    [words.0, words.1, words.2, words.3].flatMap { word in
+      (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) }
+    }
   }
 
   /// 64 lower-case hexadecimal digits.
   public var hexadecimal: String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    [words.0, words.1, words.2, words.3].map { word in
+      let digits = String(word, radix: 16)
+      return String(repeating: "0", count: 16 - digits.count) + digits
+    }.joined()
   }
 
   /// The first eight bytes as a number, most significant first: a seed that follows from the content.
-  public var leadingWord: UInt64 {
-    bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+  public var leadingWord: UInt64 { words.0 }
+
+  /// Whether two digests have the same bytes.
+  public static func == (left: SHA256Digest, right: SHA256Digest) -> Bool {
+    left.words == right.words
+  }
+
+  /// Feeds the digest to a hasher.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(words.0)
+    hasher.combine(words.1)
+    hasher.combine(words.2)
+    hasher.combine(words.3)
   }
 }
 
@@ -99,6 +121,7 @@ struct SHA256Hasher {
   mutating func finish() -> SHA256Digest {
     var digest = [UInt8](repeating: 0, count: Int(crypto_hash_sha256_BYTES))
     unsafe crypto_hash_sha256_final(&state, &digest)
-    return SHA256Digest(rawBytes: digest)
+    guard let digest = SHA256Digest(bytes: digest) else { preconditionFailure("SHA-256 gave \(digest.count) bytes") }
+    return digest
   }
 }

@@ -177,7 +177,7 @@ public actor Coordinator {
 
   private func log(_ write: StoreWrite) {
     switch write {
-    case .leased(let attempt, _, _):
+    case .leased(let attempt, _, _, _):
       logger.debug("leased", metadata: metadata(attempt))
     case .adopted(let attempt):
       logger.notice("adopted: its worker came back with it", metadata: metadata(attempt))
@@ -193,6 +193,8 @@ public actor Coordinator {
       logger.info("duplicate result, equal to the first", metadata: metadata(attempt))
     case .ended(let attempt, .revoked):
       logger.debug("revoked", metadata: metadata(attempt))
+    case .ended(let attempt, .takenBack):
+      logger.debug("taken back before it was started", metadata: metadata(attempt))
     case .result(let attempt, _):
       logger.info("result", metadata: metadata(attempt))
     case .fault(let attempt, _):
@@ -204,12 +206,25 @@ public actor Coordinator {
       logger.notice("cell cancelled", metadata: ["cell": "\(cell.index)"])
     case .outcome(let cell, .completed):
       logger.debug("cell completed", metadata: ["cell": "\(cell.index)"])
+    case .reopened(let cell, _):
+      logger.notice("cell reopened", metadata: ["cell": "\(cell.index)"])
+    case .audited(let cell, let outcome):
+      logger.log(
+        level: outcome == .differed ? .error : .info, "audit: \(outcome.rawValue)", metadata: ["cell": "\(cell.index)"])
+    case .sweep(let sweep, let change):
+      logger.notice("sweep \(change)", metadata: ["sweep": "\(sweep.position)"])
     case .worker(let worker, .joined):
       logger.info("worker joined", metadata: ["worker": "\(worker.name)"])
     case .worker(let worker, .left(let reason)):
       logger.info("worker left: \(reason)", metadata: ["worker": "\(worker.name)"])
     case .worker(let worker, .lost):
       logger.warning("worker lost", metadata: ["worker": "\(worker.name)"])
+    case .worker(let worker, .revoked(let reason)):
+      logger.warning("worker cut off: \(reason)", metadata: ["worker": "\(worker.name)"])
+    case .worker(let worker, .quarantined(let reason)):
+      logger.error("worker set aside: \(reason)", metadata: ["worker": "\(worker.name)"])
+    case .worker(let worker, .released):
+      logger.notice("worker gets cells again", metadata: ["worker": "\(worker.name)"])
     }
   }
 

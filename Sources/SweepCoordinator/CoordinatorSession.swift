@@ -108,8 +108,8 @@ public struct CoordinatorSession: Sendable {
     start = now
     pace = Pace(groups: sweep.methods.count)
     scheduler = Scheduler(
-      cells: sweep.stored, attempts: sweep.attempts, nextAttempt: sweep.nextAttempt, groups: sweep.methods.count,
-      settings: configuration.settings, at: now)
+      sweeps: [Scheduler.StoredSweep(cells: sweep.stored, groups: sweep.methods.count)], attempts: sweep.attempts,
+      nextAttempt: sweep.nextAttempt, settings: configuration.settings, at: now)
   }
 
   /// When the next ``Event/tick`` is due, at the latest.
@@ -134,7 +134,7 @@ public struct CoordinatorSession: Sendable {
       case .drain:
         isDraining = true
         decide(.drain, now, &step)
-      case .cancel: decide(.cancel, now, &step)
+      case .cancel: decide(.cancel(SweepIndex(0)), now, &step)
       }
     }
     return step
@@ -160,7 +160,7 @@ public struct CoordinatorSession: Sendable {
       decide(.ready(worker, credit: credit), now, &step)
     case .heartbeat(let held):
       for attempt in held { progress[attempt.attempt] = attempt }
-      decide(.heartbeat(worker, holding: held.map(\.attempt)), now, &step)
+      decide(.heartbeat(worker, holding: held.map { HeldAttempt($0.attempt, isStarted: $0.steps > 0) }), now, &step)
       let mine = Set(scheduler.leases(of: worker) ?? [])
       for attempt in held where !mine.contains(attempt.attempt) { progress[attempt.attempt] = nil }
       if step.latest[peer] == nil { say(.acknowledge([]), to: worker, &step) }
@@ -194,7 +194,8 @@ public struct CoordinatorSession: Sendable {
       peer: peer, host: hello.host, processIdentifier: hello.processIdentifier)
     // Attempt numbers of another store mean nothing here; the worker drops them when it is welcomed.
     let running = hello.storeID == configuration.storeID ? hello.running : []
-    decide(.joined(hello.workerID, running: running), now, &step)
+    let capacity = WorkerCapacity(slots: hello.slots, memoryMiB: hello.memoryMiB)
+    decide(.joined(hello.workerID, capacity, running: running), now, &step)
   }
 
   private mutating func received(
@@ -299,7 +300,7 @@ public struct CoordinatorSession: Sendable {
       progress[attempt] = nil
       faults += 1
     case .outcome(_, .completed): completedHere += 1
-    case .outcome(_, .failed), .outcome(_, .cancelled), .leased, .adopted, .worker: break
+    case .outcome(_, .failed), .outcome(_, .cancelled), .leased, .adopted, .reopened, .audited, .worker, .sweep: break
     }
   }
 
@@ -344,10 +345,10 @@ public struct CoordinatorSession: Sendable {
           }
         })
     }
-    let left = scheduler.tallies.map { ($0[.pending] ?? 0) + ($0[.running] ?? 0) }
+    let left = scheduler.tallies(of: SweepIndex(0)).map { ($0[.pending] ?? 0) + ($0[.running] ?? 0) }
     return SweepProgress(
       sweep: configuration.sweep,
-      methods: zip(methods, scheduler.tallies).map { SweepProgress.Method(name: $0, cells: $1) },
+      methods: zip(methods, scheduler.tallies(of: SweepIndex(0))).map { SweepProgress.Method(name: $0, cells: $1) },
       workers: states, elapsed: now - start, completedHere: completedHere,
       remaining: pace.remaining(left, workers: states.count { !$0.attempts.isEmpty }), faults: faults,
       isDraining: isDraining)

@@ -20,6 +20,7 @@ struct AttemptColumns {
     case .failed(let failure): self.init(outcome: "failed", reason: failure.kind.rawValue, message: failure.message)
     case .lost(let loss, let message): self.init(outcome: "lost", reason: loss.rawValue, message: message)
     case .revoked: self.init(outcome: "revoked", reason: nil, message: nil)
+    case .takenBack: self.init(outcome: "revoked", reason: "taken-back", message: nil)
     }
   }
 
@@ -31,7 +32,7 @@ struct AttemptColumns {
     case nil: return .open
     case "completed", "fault": return .delivered
     case "duplicate": return .ended(.duplicate)
-    case "revoked": return .ended(.revoked)
+    case "revoked": return .ended(reason == nil ? .revoked : .takenBack)
     case "failed":
       if let failure { return .ended(.failed(failure)) }
     case "lost":

@@ -23,7 +23,7 @@ extension SweepStore {
 
   private static func perform(_ write: StoreWrite, sweep: Int64, _ now: Int64, _ connection: Database) throws {
     switch write {
-    case .leased(let attempt, let cell, let worker):
+    case .leased(let attempt, let cell, let worker, _):
       try connection.cachedStatement(
         sql: "INSERT INTO attempts (number, sweep, idx, worker, started) VALUES (?, ?, ?, ?, ?)"
       ).execute(arguments: [attempt.row, sweep, cell.index, worker.name, now])
@@ -64,11 +64,29 @@ extension SweepStore {
       try note("fault", attempt: attempt, sweep, now, connection)
     case .outcome(let cell, let outcome):
       try end(cell, as: outcome, sweep: sweep, connection)
+    case .reopened(let cell, _):
+      try connection.cachedStatement(
+        sql: "UPDATE cells SET state = 'pending', failure = NULL, message = NULL WHERE sweep = ? AND idx = ?"
+      ).execute(arguments: [sweep, cell.index])
+    case .audited(let cell, let outcome):
+      try note("audited", message: "cell \(cell.index): \(outcome.rawValue)", sweep, now, connection)
+    case .sweep(_, let change):
+      switch change {
+      case .paused: try note("sweep-paused", sweep, now, connection)
+      case .resumed: try note("sweep-resumed", sweep, now, connection)
+      case .cancelled: try note("sweep-cancelled", sweep, now, connection)
+      case .prioritised(let priority):
+        try note("sweep-prioritised", message: "\(priority)", sweep, now, connection)
+      }
     case .worker(let worker, let change):
       switch change {
       case .joined: try note("worker-joined", worker: worker, sweep, now, connection)
       case .lost: try note("worker-lost", worker: worker, sweep, now, connection)
       case .left(let reason): try note("worker-left", worker: worker, message: reason, sweep, now, connection)
+      case .revoked(let reason): try note("worker-revoked", worker: worker, message: reason, sweep, now, connection)
+      case .quarantined(let reason):
+        try note("worker-quarantined", worker: worker, message: reason, sweep, now, connection)
+      case .released: try note("worker-released", worker: worker, sweep, now, connection)
       }
     }
   }

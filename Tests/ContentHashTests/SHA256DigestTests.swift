@@ -36,5 +36,9 @@ struct SHA256DigestTests {
     #expect(SHA256Digest(hexadecimal: String(digest.hexadecimal.dropLast())) == nil)
     #expect(SHA256Digest(hexadecimal: "g" + digest.hexadecimal.dropFirst()) == nil)
     #expect(SHA256Digest(of: "abc").leadingWord == 0xba78_16bf_8f01_cfea)
+    #expect(SHA256Digest(bytes: digest.bytes) == digest)
+    #expect(SHA256Digest(bytes: Array(digest.bytes.dropLast())) == nil)
+    #expect(SHA256Digest(bytes: [UInt8](0..<32))?.hexadecimal.hasPrefix("0001020304050607") == true)
+    #expect(SHA256Digest(bytes: [UInt8](0..<32))?.bytes == [UInt8](0..<32))
   }
 }

@@ -76,9 +76,9 @@ import Testing
       case .committed(let writes):
         for write in writes {
           switch write {
-          case .leased(let attempt, _, _): committed.insert("lease \(attempt.number)")
+          case .leased(let attempt, _, _, _): committed.insert("lease \(attempt.number)")
           case .result(let attempt, _): committed.insert("result \(attempt.number)")
-          case .adopted, .ended, .fault, .outcome, .worker: break
+          case .adopted, .ended, .fault, .outcome, .reopened, .audited, .worker, .sweep: break
           }
         }
       case .sent(.lease(let cells)):

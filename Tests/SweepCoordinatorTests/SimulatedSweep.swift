@@ -126,7 +126,7 @@ struct SimulatedSweep {
     if !isCalm, chance(1, in: 150) { return kill("before the commit") }
     for write in step.writes {
       note("\(write)")
-      if case .leased(_, let cell, _) = write { try checkIsWanted(cell) }
+      if case .leased(_, let cell, _, _) = write { try checkIsWanted(cell) }
     }
     if !step.writes.isEmpty {
       try await store.commit(step.writes, of: sweep, at: Date(timeIntervalSince1970: Double(now) / 1e9))

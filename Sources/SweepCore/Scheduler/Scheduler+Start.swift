@@ -9,15 +9,50 @@ extension Scheduler {
     public var state: CellRecord.State
     /// The digest of the result that the store has of the fingerprint.
     public var resultDigest: SHA256Digest?
-    /// The tally that the cell belongs to, from 0: its method.
+    /// The tally of its sweep that the cell belongs to, from 0: its method.
     public var group: Int
+    /// Attempts below this number do not count towards those that the cell is allowed: it was reopened since.
+    public var countedFrom: AttemptID
+    /// Whether its audit is over.
+    public var isAudited: Bool
 
     /// Creates a description.
-    public init(fingerprint: SHA256Digest, state: CellRecord.State, resultDigest: SHA256Digest?, group: Int) {
+    public init(
+      fingerprint: SHA256Digest, state: CellRecord.State, resultDigest: SHA256Digest?, group: Int,
+      countedFrom: AttemptID = AttemptID(0), isAudited: Bool = false
+    ) {
       self.fingerprint = fingerprint
       self.state = state
       self.resultDigest = resultDigest
       self.group = group
+      self.countedFrom = countedFrom
+      self.isAudited = isAudited
+    }
+  }
+
+  /// A sweep as the store knows it.
+  public struct StoredSweep: Sendable, Hashable {
+    /// Its cells, in the order in which they are to be leased.
+    public var cells: [StoredCell]
+    /// The number of its tallies.
+    public var groups: Int
+    /// Cells of sweeps with a greater number go first.
+    public var priority: Int
+    /// Whether its cells are not to be leased.
+    public var isPaused: Bool
+    /// The share of its cells, 0...1, that are run twice on different workers and compared. Which ones follows from
+    /// their fingerprints.
+    public var auditFraction: Double
+
+    /// Creates a description.
+    public init(
+      cells: [StoredCell], groups: Int, priority: Int = 0, isPaused: Bool = false, auditFraction: Double = 0
+    ) {
+      self.cells = cells
+      self.groups = groups
+      self.priority = priority
+      self.isPaused = isPaused
+      self.auditFraction = auditFraction
     }
   }
 
@@ -58,14 +93,15 @@ extension Scheduler {
   /// again.
   ///
   /// - Parameters:
-  ///   - cells: All cells of the sweep, by index.
+  ///   - sweeps: All sweeps. A ``CellID`` is a cell's place in the cells of all, one sweep after the other.
   ///   - attempts: All attempts at these cells so far, ascending.
-  ///   - nextAttempt: A number greater than that of any attempt in the store, of this sweep or another.
-  ///   - groups: The number of tallies.
+  ///   - nextAttempt: A number greater than that of any attempt in the store.
   public init(
-    cells: [StoredCell], attempts: [StoredAttempt], nextAttempt: AttemptID, groups: Int,
-    settings: Settings = Settings(), at now: Instant
+    sweeps: [StoredSweep], attempts: [StoredAttempt], nextAttempt: AttemptID, settings: Settings = Settings(),
+    at now: Instant
   ) {
+    let cells = sweeps.flatMap(\.cells)
+    let groups = sweeps.map(\.groups).reduce(0, +)
     self.settings = settings
     self.nextAttempt = nextAttempt.number
     lostAfter = (Instant(nanoseconds: 0) + settings.lostAfter).nanoseconds
@@ -155,8 +191,8 @@ extension Scheduler {
     cells[cell.index].state
   }
 
-  /// How many cells of each group stand where; the sums are kept, not counted.
-  public var tallies: [[CellRecord.State: Int]] { counts }
+  /// How many cells of each group of a sweep stand where; the sums are kept, not counted.
+  public func tallies(of sweep: SweepIndex) -> [[CellRecord.State: Int]] { counts }
 
   /// The attempts that a worker holds leases of, oldest first; `nil` for a worker that is not there.
   public func leases(of worker: WorkerID) -> [AttemptID]? {

@@ -136,14 +136,15 @@ public struct Scheduler: Sendable {
     let now = clock.advance(to: now)
     var actions: [Action] = []
     switch event {
-    case .joined(let worker, let running): joined(worker, running: running, now, &actions)
+    case .joined(let worker, _, let running): joined(worker, running: running, now, &actions)
     case .ready(let worker, let credit): ready(worker, credit: credit, now, &actions)
-    case .heartbeat(let worker, let holding): heartbeat(worker, holding: holding, now, &actions)
+    case .heartbeat(let worker, let holding): heartbeat(worker, holding: holding.map(\.attempt), now, &actions)
     case .result(let worker, let attempt, let delivered): result(delivered, of: attempt, by: worker, now, &actions)
     case .failure(let worker, let attempt, let failure): self.failure(failure, of: attempt, by: worker, now, &actions)
     case .left(let worker, let reason): left(worker, reason: reason, &actions)
     case .tick: expire(now, &actions)
     case .cancel: cancel(&actions)
+    case .pause, .resume, .prioritise, .retry, .drainWorker, .revokeWorker: break
     case .drain: drain(&actions)
     }
     deal(now, &actions)

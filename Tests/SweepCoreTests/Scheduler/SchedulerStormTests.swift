@@ -83,7 +83,7 @@ private struct Storm {
     log.append("\(moment / 1_000_000) ms: calm")
     let good = [WorkerID("good-1"), WorkerID("good-2")]
     for worker in good {
-      try feed(.joined(worker, running: []))
+      try feed(.joined(worker, WorkerCapacity(), running: []))
       try feed(.ready(worker, credit: 2))
     }
     for _ in 0..<400 where !model.hasFinished {
@@ -93,7 +93,8 @@ private struct Storm {
           guard let cell = scheduler.cell(of: attempt) else { continue }
           try feed(.result(worker, attempt, result(of: cell)))
         }
-        try feed(.heartbeat(worker, holding: scheduler.leases(of: worker) ?? []))
+        try feed(
+          .heartbeat(worker, holding: (scheduler.leases(of: worker) ?? []).map { HeldAttempt($0, isStarted: true) }))
       }
       try feed(.tick)
     }
@@ -105,9 +106,9 @@ private struct Storm {
   private mutating func event() -> Scheduler.Event {
     let worker = workers.randomElement(using: &random) ?? workers[0]
     switch Int.random(in: 0..<100, using: &random) {
-    case 0..<10: return .joined(worker, running: someAttempts(of: worker))
+    case 0..<10: return .joined(worker, WorkerCapacity(), running: someAttempts(of: worker))
     case 10..<24: return .ready(worker, credit: Int.random(in: -1...3, using: &random))
-    case 24..<46: return .heartbeat(worker, holding: someAttempts(of: worker))
+    case 24..<46: return .heartbeat(worker, holding: someAttempts(of: worker).map { HeldAttempt($0, isStarted: true) })
     case 46..<68:
       let attempt = anAttempt(of: worker)
       let cell = model.rows[attempt]?.cell ?? CellID(0)
@@ -119,7 +120,7 @@ private struct Storm {
       return .failure(worker, anAttempt(of: worker), CellFailure(kind: softened, message: "it broke"))
     case 76..<79: return .left(worker, reason: "stopped")
     case 79..<98: return .tick
-    case 98: return chance(1, in: 4) ? .cancel : .tick
+    case 98: return chance(1, in: 4) ? .cancel(SweepIndex(0)) : .tick
     default: return chance(1, in: 2) ? .drain : .tick
     }
   }

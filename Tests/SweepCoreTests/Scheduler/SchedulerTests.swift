@@ -10,14 +10,14 @@ import Testing
   @Test("cells are dealt in the order of their indices, one each to idle workers before a second to any")
   func dealingOrder() {
     var sweep = Sweep(cells: 4)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     #expect(sweep.at(0, .ready(anna, credit: 2)).leases == [Lease(anna, 1, 0), Lease(anna, 2, 1)])
-    _ = sweep.at(0, .joined(bert, running: []))
+    _ = sweep.at(0, .joined(bert, WorkerCapacity(), running: []))
     #expect(sweep.at(0, .ready(bert, credit: 2)).leases == [Lease(bert, 3, 2), Lease(bert, 4, 3)])
 
     var fair = Sweep(cells: 2)
-    _ = fair.at(0, .joined(anna, running: []))
-    _ = fair.at(0, .joined(bert, running: []))
+    _ = fair.at(0, .joined(anna, WorkerCapacity(), running: []))
+    _ = fair.at(0, .joined(bert, WorkerCapacity(), running: []))
     _ = fair.at(0, .ready(anna, credit: 2))
     // anna holds both; when one comes back it goes to bert, who holds none.
     _ = fair.at(0, .ready(bert, credit: 1))
@@ -27,7 +27,7 @@ import Testing
   @Test("a worker never holds more leases than it wants")
   func creditIsATotal() {
     var sweep = Sweep(cells: 5)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     #expect(sweep.at(0, .ready(anna, credit: 2)).leases.count == 2)
     #expect(sweep.at(0, .ready(anna, credit: 2)).leases.isEmpty)
     #expect(sweep.at(0, .ready(anna, credit: 3)).leases == [Lease(anna, 3, 2)])
@@ -39,12 +39,12 @@ import Testing
   @Test("a worker that changes its mind without end fills no memory")
   func endlessChanges() {
     var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     for round in 0..<10_000 { _ = sweep.at(0, .ready(anna, credit: 2 + round % 2)) }
     #expect(sweep.scheduler.lineLengths.hungry < 100)
     for _ in 0..<10_000 {
       _ = sweep.at(0, .left(anna, reason: "bye"))
-      _ = sweep.at(0, .joined(anna, running: []))
+      _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     }
     #expect(sweep.scheduler.lineLengths.deadlines < 100)
   }
@@ -52,7 +52,7 @@ import Testing
   @Test("a lease is recorded before it is sent, and a result before it is acknowledged")
   func recordFirst() {
     var sweep = Sweep(cells: 2)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     #expect(
       sweep.at(0, .ready(anna, credit: 1)) == [
         .record(.leased(AttemptID(1), CellID(0), anna)), .lease(anna, AttemptID(1), CellID(0)),
@@ -68,9 +68,9 @@ import Testing
   @Test("a silent worker loses its leases after the stated time and not before; its cells run elsewhere")
   func silence() {
     var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     _ = sweep.at(0, .ready(anna, credit: 1))
-    _ = sweep.at(0, .joined(bert, running: []))
+    _ = sweep.at(0, .joined(bert, WorkerCapacity(), running: []))
     _ = sweep.at(0, .ready(bert, credit: 1))
     for moment in stride(from: 500, to: 2000, by: 500) {
       _ = sweep.at(moment, .heartbeat(bert, holding: []))
@@ -89,7 +89,7 @@ import Testing
     for round in 0..<3 {
       let worker = WorkerID("worker \(round)")
       let start = round * 10_000
-      _ = sweep.at(start, .joined(worker, running: []))
+      _ = sweep.at(start, .joined(worker, WorkerCapacity(), running: []))
       #expect(sweep.at(start, .ready(worker, credit: 2)).leases.map(\.cell) == [0, 1])
       let actions = stride(from: start, through: start + 5_000, by: 500).flatMap { sweep.at($0, .tick) }
       losses.append(
@@ -98,16 +98,19 @@ import Testing
         })
     }
     #expect(losses == Array(repeating: [.workerLost, .unstarted], count: 3))
-    _ = sweep.at(40_000, .joined(anna, running: []))
+    _ = sweep.at(40_000, .joined(anna, WorkerCapacity(), running: []))
     #expect(sweep.at(40_000, .ready(anna, credit: 2)).leases.map(\.cell) == [1], "cell 0 has failed, cell 1 has not")
   }
 
   @Test("any word counts as a sign of life")
   func signsOfLife() {
     var sweep = Sweep(cells: 3)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     _ = sweep.at(900, .ready(anna, credit: 2))
-    _ = sweep.at(1800, .heartbeat(anna, holding: [AttemptID(1), AttemptID(2)]))
+    _ = sweep.at(
+      1800,
+      .heartbeat(
+        anna, holding: [HeldAttempt(AttemptID(1), isStarted: true), HeldAttempt(AttemptID(2), isStarted: true)]))
     _ = sweep.deliver(anna, 1, cell: 0, at: 2700)
     _ = sweep.at(3600, .failure(anna, AttemptID(2), broken))
     _ = sweep.at(4500, .tick)
@@ -118,9 +121,9 @@ import Testing
   @Test("a coordinator that was stopped does not hold its own deafness against the workers")
   func deafness() {
     var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     _ = sweep.at(0, .ready(anna, credit: 1))
-    _ = sweep.at(500, .heartbeat(anna, holding: [AttemptID(1)]))
+    _ = sweep.at(500, .heartbeat(anna, holding: [HeldAttempt(AttemptID(1), isStarted: true)]))
     #expect(sweep.at(60_500, .tick).isEmpty)
     #expect(sweep.scheduler.nextDeadline == Instant(nanoseconds: 61_000_000_000))
     for moment in stride(from: 61_000, to: 62_500, by: 500) { #expect(sweep.at(moment, .tick).isEmpty) }
@@ -130,17 +133,17 @@ import Testing
   @Test("a worker that was taken for lost and comes back keeps its cell, and the attempt is not held against it")
   func adoption() {
     var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     _ = sweep.at(0, .ready(anna, credit: 1))
     sweep.pass(from: 0, to: 3000)
     #expect(sweep.scheduler.state(of: CellID(0)) == .pending)
-    let actions = sweep.at(3100, .joined(anna, running: [AttemptID(1)]))
+    let actions = sweep.at(3100, .joined(anna, WorkerCapacity(), running: [AttemptID(1)]))
     #expect(actions.contains(.record(.adopted(AttemptID(1)))))
     #expect(sweep.scheduler.state(of: CellID(0)) == .running([AttemptID(1)]))
     // Twice more: a flapping connection never uses up the attempts.
     for round in 1...3 {
       sweep.pass(from: 3100 + round * 10_000, to: 3100 + round * 10_000 + 4000)
-      _ = sweep.at(3100 + round * 10_000 + 4000, .joined(anna, running: [AttemptID(1)]))
+      _ = sweep.at(3100 + round * 10_000 + 4000, .joined(anna, WorkerCapacity(), running: [AttemptID(1)]))
     }
     #expect(sweep.scheduler.state(of: CellID(0)) == .running([AttemptID(1)]))
     #expect(sweep.deliver(anna, 1, cell: 0, at: 40_000).contains(.acknowledge(anna, AttemptID(1))))
@@ -150,7 +153,7 @@ import Testing
   func firstResultCounts() {
     var sweep = Sweep(cells: 1)
     sweep.loseToBert(anna, bert)
-    _ = sweep.at(2600, .joined(anna, running: [AttemptID(1)]))
+    _ = sweep.at(2600, .joined(anna, WorkerCapacity(), running: [AttemptID(1)]))
     #expect(sweep.scheduler.state(of: CellID(0)) == .running([AttemptID(2), AttemptID(1)]))
     let actions = sweep.deliver(anna, 1, cell: 0, at: 2700)
     #expect(actions.contains(.record(.outcome(CellID(0), .completed))))
@@ -191,7 +194,7 @@ import Testing
   @Test("failures that would repeat fail the cell at once", arguments: [CellFailure.Kind.diverged, .refusedInput])
   func permanentFailure(kind: CellFailure.Kind) {
     var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     _ = sweep.at(0, .ready(anna, credit: 1))
     let failure = CellFailure(kind: kind, message: "no use")
     #expect(
@@ -204,9 +207,9 @@ import Testing
   @Test("failures that might not repeat are tried three times, on different workers while there are any")
   func transientFailure() {
     var sweep = Sweep(cells: 3)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     #expect(sweep.at(0, .ready(anna, credit: 1)).leases == [Lease(anna, 1, 0)])
-    _ = sweep.at(0, .joined(bert, running: []))
+    _ = sweep.at(0, .joined(bert, WorkerCapacity(), running: []))
     #expect(sweep.at(0, .ready(bert, credit: 1)).leases == [Lease(bert, 2, 1)])
     // anna gets a fresh cell rather than the one she failed; bert gets that one.
     #expect(sweep.at(1, .failure(anna, AttemptID(1), broken)).leases == [Lease(anna, 3, 2)])
@@ -222,7 +225,7 @@ import Testing
   @Test("the only worker may try again what failed on it")
   func onlyWorker() {
     var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     _ = sweep.at(0, .ready(anna, credit: 1))
     #expect(sweep.at(1, .failure(anna, AttemptID(1), broken)).leases == [Lease(anna, 2, 0)])
   }
@@ -230,9 +233,9 @@ import Testing
   @Test("a cell that waits for another worker goes to the one it failed on when that other leaves")
   func lastResort() {
     var sweep = Sweep(cells: 2)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     _ = sweep.at(0, .ready(anna, credit: 1))
-    _ = sweep.at(0, .joined(bert, running: []))
+    _ = sweep.at(0, .joined(bert, WorkerCapacity(), running: []))
     _ = sweep.at(0, .ready(bert, credit: 1))
     #expect(sweep.at(1, .failure(anna, AttemptID(1), broken)).leases.isEmpty)
     let actions = sweep.at(2, .left(bert, reason: "going home"))
@@ -245,7 +248,7 @@ import Testing
     let stopped = CellFailure(kind: .preempted, message: "told to stop")
     for round in 1...5 {
       let worker = WorkerID("worker-\(round)")
-      _ = sweep.at(round, .joined(worker, running: []))
+      _ = sweep.at(round, .joined(worker, WorkerCapacity(), running: []))
       #expect(sweep.at(round, .ready(worker, credit: 1)).leases == [Lease(worker, UInt64(round), 0)])
       #expect(sweep.at(round, .failure(worker, AttemptID(UInt64(round)), stopped)).leases.isEmpty)
     }
@@ -255,9 +258,9 @@ import Testing
   @Test("a lease that never arrived is dealt again: at a new hello at once, unnamed in heartbeats after a while")
   func undelivered() {
     var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     _ = sweep.at(0, .ready(anna, credit: 1))
-    let again = sweep.at(100, .joined(anna, running: []))
+    let again = sweep.at(100, .joined(anna, WorkerCapacity(), running: []))
     #expect(again.leases == [Lease(anna, 2, 0)])
     for moment in stride(from: 500, through: 2100, by: 400) {
       #expect(sweep.at(moment, .heartbeat(anna, holding: [])).isEmpty)
@@ -272,19 +275,22 @@ import Testing
   @Test("words about unknown attempts, and about those of others, are answered with a revocation only")
   func strangers() {
     var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     _ = sweep.at(0, .ready(anna, credit: 1))
-    _ = sweep.at(0, .joined(bert, running: []))
+    _ = sweep.at(0, .joined(bert, WorkerCapacity(), running: []))
     #expect(sweep.deliver(bert, 1, cell: 0, at: 1) == [.revoke(bert, AttemptID(1))])
     #expect(sweep.at(1, .failure(bert, AttemptID(99), broken)) == [.revoke(bert, AttemptID(99))])
-    #expect(sweep.at(1, .heartbeat(bert, holding: [AttemptID(1)])) == [.revoke(bert, AttemptID(1))])
+    #expect(
+      sweep.at(1, .heartbeat(bert, holding: [HeldAttempt(AttemptID(1), isStarted: true)])) == [
+        .revoke(bert, AttemptID(1))
+      ])
     #expect(sweep.scheduler.state(of: CellID(0)) == .running([AttemptID(1)]))
   }
 
   @Test("a result of another cell is a fault of the engine, not a result")
   func wrongFingerprint() {
     var sweep = Sweep(cells: 2)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     _ = sweep.at(0, .ready(anna, credit: 1))
     let actions = sweep.deliver(anna, 1, cell: 1, at: 1)
     #expect(actions.contains(.acknowledge(anna, AttemptID(1))))
@@ -296,7 +302,7 @@ import Testing
   func twins() {
     let same = SHA256Digest(of: "same")
     var sweep = Sweep(fingerprints: [same, SHA256Digest(of: "other"), same])
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     #expect(sweep.at(0, .ready(anna, credit: 3)).leases == [Lease(anna, 1, 0), Lease(anna, 2, 1)])
     let actions = sweep.deliver(anna, 1, cell: 0, at: 1)
     #expect(actions.contains(.record(.outcome(CellID(0), .completed))))
@@ -313,10 +319,10 @@ import Testing
       ], next: 6)
     #expect(sweep.scheduler.state(of: CellID(0)) == .running([AttemptID(4)]))
     sweep.pass(from: 500, to: 2500)
-    _ = sweep.at(2500, .joined(anna, running: [AttemptID(4)]))
+    _ = sweep.at(2500, .joined(anna, WorkerCapacity(), running: [AttemptID(4)]))
     #expect(sweep.at(2500, .ready(anna, credit: 2)).leases.isEmpty)
     for moment in stride(from: 3000, to: 6000, by: 500) {
-      #expect(sweep.at(moment, .heartbeat(anna, holding: [AttemptID(4)])).isEmpty)
+      #expect(sweep.at(moment, .heartbeat(anna, holding: [HeldAttempt(AttemptID(4), isStarted: true)])).isEmpty)
       #expect(sweep.at(moment, .tick).isEmpty)
     }
     let actions = sweep.at(6000, .tick)
@@ -332,7 +338,7 @@ import Testing
   func leaseNeverSent() {
     var sweep = Sweep(
       cells: 1, attempts: [.init(attempt: AttemptID(1), cell: CellID(0), worker: anna, standing: .open)], next: 2)
-    let actions = sweep.at(100, .joined(anna, running: []))
+    let actions = sweep.at(100, .joined(anna, WorkerCapacity(), running: []))
     #expect(
       actions.contains { action in
         if case .record(.ended(AttemptID(1), .lost(.undelivered, _))) = action { true } else { false }
@@ -348,7 +354,7 @@ import Testing
         .init(attempt: AttemptID(1), cell: CellID(1), worker: anna, standing: .ended(failed)),
         .init(attempt: AttemptID(2), cell: CellID(1), worker: anna, standing: .ended(failed)),
       ], next: 3)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     #expect(sweep.at(0, .ready(anna, credit: 1)).leases == [Lease(anna, 3, 1)], "tried before comes first")
     _ = sweep.at(1, .failure(anna, AttemptID(3), broken))
     #expect(sweep.scheduler.state(of: CellID(1)) == .failed)
@@ -369,7 +375,7 @@ import Testing
   @Test("draining leases nothing more, lets what runs finish, and then finishes")
   func draining() {
     var sweep = Sweep(cells: 3)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     _ = sweep.at(0, .ready(anna, credit: 1))
     #expect(sweep.at(1, .drain) == [.drain(anna)])
     #expect(
@@ -377,23 +383,23 @@ import Testing
         .record(.result(AttemptID(1), sweep.result(0))), .record(.outcome(CellID(0), .completed)),
         .acknowledge(anna, AttemptID(1)), .finish,
       ])
-    #expect(sweep.at(3, .joined(bert, running: [])).contains(.drain(bert)))
+    #expect(sweep.at(3, .joined(bert, WorkerCapacity(), running: [])).contains(.drain(bert)))
     #expect(sweep.at(3, .ready(bert, credit: 1)).isEmpty)
   }
 
   @Test("cancelling ends every cell that has not ended and revokes what runs")
   func cancelling() {
     var sweep = Sweep(cells: 3)
-    _ = sweep.at(0, .joined(anna, running: []))
+    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
     _ = sweep.at(0, .ready(anna, credit: 1))
     _ = sweep.deliver(anna, 1, cell: 0, at: 1)
-    let actions = sweep.at(2, .cancel)
+    let actions = sweep.at(2, .cancel(SweepIndex(0)))
     #expect(
       actions == [
         .record(.outcome(CellID(1), .cancelled)), .record(.ended(AttemptID(2), .revoked)),
         .revoke(anna, AttemptID(2)), .record(.outcome(CellID(2), .cancelled)), .drain(anna), .finish,
       ])
-    #expect(sweep.scheduler.tallies == [[.pending: 0, .running: 0, .completed: 1, .cancelled: 2]])
+    #expect(sweep.scheduler.tallies(of: SweepIndex(0)) == [[.pending: 0, .running: 0, .completed: 1, .cancelled: 2]])
   }
 
   @Test("a sweep with nothing left to do finishes at the first event")
@@ -438,8 +444,10 @@ private struct Sweep {
   init(fingerprints: [SHA256Digest], attempts: [Scheduler.StoredAttempt] = [], next: UInt64 = 1) {
     self.fingerprints = fingerprints
     scheduler = Scheduler(
-      cells: fingerprints.map { .init(fingerprint: $0, state: .pending, resultDigest: nil, group: 0) },
-      attempts: attempts, nextAttempt: AttemptID(next), groups: 1, at: Instant(nanoseconds: 0))
+      sweeps: [
+        .init(
+          cells: fingerprints.map { .init(fingerprint: $0, state: .pending, resultDigest: nil, group: 0) }, groups: 1)
+      ], attempts: attempts, nextAttempt: AttemptID(next), at: Instant(nanoseconds: 0))
   }
 
   init(cells: Int, attempts: [Scheduler.StoredAttempt] = [], next: UInt64 = 1) {
@@ -467,10 +475,10 @@ private struct Sweep {
 
   /// `first` gets attempt 1 at cell 0 and falls silent; `second` gets attempt 2 at it by 2.5 s.
   mutating func loseToBert(_ first: WorkerID, _ second: WorkerID) {
-    _ = at(0, .joined(first, running: []))
+    _ = at(0, .joined(first, WorkerCapacity(), running: []))
     _ = at(0, .ready(first, credit: 1))
     pass(from: 500, to: 2000)
-    _ = at(2100, .joined(second, running: []))
+    _ = at(2100, .joined(second, WorkerCapacity(), running: []))
     _ = at(2500, .ready(second, credit: 1))
   }
 }

@@ -79,8 +79,8 @@ struct SweepModel {
     isDraining = false
     hasFinished = false
     return Scheduler(
-      cells: cells, attempts: attempts, nextAttempt: AttemptID((rows.keys.max()?.number ?? 0) + 1), groups: 2,
-      settings: settings, at: Instant(nanoseconds: now))
+      sweeps: [.init(cells: cells, groups: 2)], attempts: attempts,
+      nextAttempt: AttemptID((rows.keys.max()?.number ?? 0) + 1), settings: settings, at: Instant(nanoseconds: now))
   }
 
   // MARK: - Watching
@@ -103,7 +103,7 @@ struct SweepModel {
 
   private mutating func noteArrival(_ event: Scheduler.Event) {
     switch event {
-    case .joined(let worker, _), .heartbeat(let worker, _): meet(worker)
+    case .joined(let worker, _, _), .heartbeat(let worker, _): meet(worker)
     case .ready(let worker, let credit):
       meet(worker)
       workers[worker]?.credit = min(max(credit, 0), 1024)
@@ -124,6 +124,7 @@ struct SweepModel {
       }
     case .cancel: wasCancelled = true
     case .drain: isDraining = true
+    case .pause, .resume, .prioritise, .retry, .drainWorker, .revokeWorker: break
     }
   }
 
@@ -135,7 +136,7 @@ struct SweepModel {
     _ action: Scheduler.Action, of event: Scheduler.Event, _ recordedLeases: inout Set<AttemptID>
   ) throws(Violation) {
     switch action {
-    case .record(.leased(let attempt, let cell, let worker)):
+    case .record(.leased(let attempt, let cell, let worker, _)):
       try noteLease(attempt, cell, worker)
       recordedLeases.insert(attempt)
     case .record(.adopted(let attempt)):
@@ -146,7 +147,7 @@ struct SweepModel {
       guard let row = rows[attempt] else { throw violation("ended unknown \(attempt)") }
       switch row.outcome {
       case nil, .lost: break
-      case .duplicate, .failed, .revoked: throw violation("ended \(attempt) twice")
+      case .duplicate, .failed, .revoked, .takenBack: throw violation("ended \(attempt) twice")
       }
       guard !row.delivered else { throw violation("ended \(attempt), which had delivered") }
       rows[attempt]?.outcome = outcome
@@ -165,7 +166,7 @@ struct SweepModel {
       rows[attempt]?.delivered = true
     case .record(.outcome(let cell, let outcome)):
       try noteOutcome(cell, outcome)
-    case .record(.worker): break
+    case .record(.worker), .record(.reopened), .record(.audited), .record(.sweep): break
     case .lease(let worker, let attempt, let cell):
       guard recordedLeases.contains(attempt), rows[attempt]?.worker == worker, rows[attempt]?.cell == cell else {
         throw violation("leased \(attempt) before it was recorded")
@@ -234,7 +235,9 @@ struct SweepModel {
           || faults.contains("\(attempt.number) \(delivered.digest)")
       else { throw violation("acknowledged a result that is not kept") }
     case .failure(worker, attempt, _): break
-    case .result, .failure, .joined, .ready, .heartbeat, .left, .tick, .cancel, .drain:
+    case .result, .failure, .joined, .ready, .heartbeat, .left, .tick, .cancel, .drain, .pause, .resume, .prioritise,
+      .retry,
+      .drainWorker, .revokeWorker:
       throw violation("acknowledged what nobody said")
     }
   }
@@ -246,7 +249,9 @@ struct SweepModel {
     case .result(let worker, let attempt, _), .failure(let worker, let attempt, _):
       let answers = actions.filter { $0 == .acknowledge(worker, attempt) || $0 == .revoke(worker, attempt) }
       guard answers.count == 1 else { throw violation("\(answers.count) answers to \(attempt)") }
-    case .joined, .ready, .heartbeat, .left, .tick, .cancel, .drain: break
+    case .joined, .ready, .heartbeat, .left, .tick, .cancel, .drain, .pause, .resume, .prioritise, .retry,
+      .drainWorker, .revokeWorker:
+      break
     }
   }
 
@@ -271,8 +276,8 @@ struct SweepModel {
       }
     }
     for (group, tally) in tallies.enumerated() {
-      guard scheduler.tallies[group].filter({ $0.value != 0 }) == tally else {
-        throw violation("tally \(scheduler.tallies[group]), expected \(tally)")
+      guard scheduler.tallies(of: SweepIndex(0))[group].filter({ $0.value != 0 }) == tally else {
+        throw violation("tally \(scheduler.tallies(of: SweepIndex(0))[group]), expected \(tally)")
       }
     }
     for (worker, presence) in workers where presence.isPresent {
@@ -323,9 +328,9 @@ struct SweepModel {
     rows.values.filter { row in
       guard row.cell == cell, !row.delivered else { return false }
       return switch row.outcome {
-      case .failed(let failure): failure.kind == .engineFault || failure.kind == .workerLost
+      case .failed(let failure): [.engineFault, .workerLost, .crashed, .outOfMemory].contains(failure.kind)
       case .lost(let loss, _): loss == .workerLost || loss == .forgotten
-      case .duplicate, .revoked, nil: false
+      case .duplicate, .revoked, .takenBack, nil: false
       }
     }
   }

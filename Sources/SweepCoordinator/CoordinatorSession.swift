@@ -289,7 +289,7 @@ public struct CoordinatorSession: Sendable {
     let specification = cells[cell.index].specification
     return LeasedCell(
       attempt: attempt, index: cell.index, cell: CanonicalJSON.encode(specification),
-      artefacts: specification.files.compactMap { places[$0.digest] }.sorted())
+      artefacts: Set(specification.files.compactMap { places[$0.digest] }).sorted())
   }
 
   private mutating func note(_ write: StoreWrite, _ step: inout Step) {

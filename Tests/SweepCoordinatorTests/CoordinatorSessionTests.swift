@@ -31,7 +31,7 @@ import Testing
   private func leased(_ attempt: UInt64, _ index: Int) -> LeasedCell {
     LeasedCell(
       attempt: AttemptID(attempt), index: index, cell: CanonicalJSON.encode(cells[index].specification),
-      artefacts: [])
+      artefacts: [0])
   }
 
   @Test("a hello is welcomed with the context of the sweep, and readiness with cells in one message")

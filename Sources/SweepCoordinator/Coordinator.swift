@@ -234,6 +234,10 @@ public actor Coordinator {
       logger.error("worker refused: \(reason)", metadata: ["worker": "\(worker.name)", "host": "\(host)"])
     case .ignored(let reason, let count):
       logger.warning("message ignored: \(reason)", metadata: ["ignored": "\(count)"])
+    case .remark(let text):
+      logger.warning("\(text)")
+    case .cutOff(let worker, let key):
+      logger.warning("worker cut off: its key was revoked", metadata: ["worker": "\(worker.name)", "key": "\(key)"])
     case .finished:
       logger.info("nothing left to do")
     }

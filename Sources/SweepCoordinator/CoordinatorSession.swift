@@ -67,6 +67,10 @@ public struct CoordinatorSession: Sendable {
     case refused(WorkerID, host: String, reason: String)
     /// A message could not be read, or came from a peer that is nobody; so many have by now.
     case ignored(String, count: Int)
+    /// The transport says this.
+    case remark(String)
+    /// A worker was cut off: the key of this name is no longer admitted.
+    case cutOff(WorkerID, key: String)
     /// All cells have ended, or nothing runs any more.
     case finished
   }
@@ -130,6 +134,8 @@ public struct CoordinatorSession: Sendable {
       case .arrived(.message(let peer, let message)): received(message, from: peer, now, &step)
       case .arrived(.undecodable(let peer, let error)): undecodable(error, from: peer, &step)
       case .arrived(.unreachable(let peer)): disconnect(peer)
+      case .arrived(.revoked(let key)): cutOff(key, now, &step)
+      case .arrived(.remark(let text)): step.notes.append(.remark(text))
       case .tick: decide(.tick, now, &step)
       case .drain:
         isDraining = true
@@ -179,23 +185,36 @@ public struct CoordinatorSession: Sendable {
 
   private mutating func greet(_ hello: Hello, from peer: PeerID, _ now: Instant, _ step: inout Step) {
     disconnect(peer)
+    // A worker's name begins with the name of its key, so that no peer can pass for a worker with another key.
+    let worker = peer.key.map { WorkerID("\($0)/\(hello.workerID.name)") } ?? hello.workerID
     let revision = CellSpecification.engineRevision
     guard hello.engineRevision == revision else {
       let reason =
         "expected a worker with engine revision \(revision), found \(hello.engineRevision) (pdsweep "
         + "\(hello.engineVersion)); run the same pdsweep on both sides"
       step.messages.append(OutgoingMessage(to: peer, .refuse(reason: reason)))
-      step.notes.append(.refused(hello.workerID, host: hello.host, reason: reason))
+      step.notes.append(.refused(worker, host: hello.host, reason: reason))
       return
     }
-    if let old = workers[hello.workerID] { disconnect(old.peer) }
-    peers[peer] = hello.workerID
-    workers[hello.workerID] = Acquaintance(
+    if let old = workers[worker] { disconnect(old.peer) }
+    peers[peer] = worker
+    workers[worker] = Acquaintance(
       peer: peer, host: hello.host, processIdentifier: hello.processIdentifier)
     // Attempt numbers of another store mean nothing here; the worker drops them when it is welcomed.
     let running = hello.storeID == configuration.storeID ? hello.running : []
     let capacity = WorkerCapacity(slots: hello.slots, memoryMiB: hello.memoryMiB)
-    decide(.joined(hello.workerID, capacity, running: running), now, &step)
+    decide(.joined(worker, capacity, running: running), now, &step)
+  }
+
+  /// Takes their leases from the workers with a key, and sends them away.
+  private mutating func cutOff(_ key: String, _ now: Instant, _ step: inout Step) {
+    for (worker, acquaintance) in workers.sorted(by: { $0.key < $1.key }) where acquaintance.peer.key == key {
+      let reason = "the key \(key) has been revoked; ask for one made by `pdsweep keys new`"
+      disconnect(acquaintance.peer)
+      decide(.revokeWorker(worker, reason: reason), now, &step)
+      step.messages.append(OutgoingMessage(to: acquaintance.peer, .refuse(reason: reason)))
+      step.notes.append(.cutOff(worker, key: key))
+    }
   }
 
   private mutating func received(

@@ -50,6 +50,11 @@ public final class InMemoryTransport: CoordinatorTransport {
     }
   }
 
+  /// Delivers messages at once, too.
+  public func sendLater(_ messages: [OutgoingMessage]) {
+    send(messages)
+  }
+
   /// Ends all connections. Workers notice it by silence only, as they would over a network.
   public func close() async {
     state.withLock { state in

@@ -3,10 +3,13 @@
 public struct PeerID: Sendable, Hashable {
   /// The transport's name for the connection, at most 255 bytes.
   public let bytes: [UInt8]
+  /// The name of the key that the peer has proved to have; `nil` where none is asked for.
+  public let key: String?
 
   /// Creates a name.
-  public init(_ bytes: [UInt8]) {
+  public init(_ bytes: [UInt8], key: String? = nil) {
     self.bytes = bytes
+    self.key = key
   }
 }
 
@@ -26,6 +29,11 @@ public enum CoordinatorEvent: Sendable, Hashable {
   /// A message to the peer was dropped, because the connection is gone or the peer has long stopped reading. What was
   /// sent after it is dropped too, or arrives with a gap: the peer must say hello again on a new connection.
   case unreachable(PeerID)
+  /// The key of this name is no longer admitted: nothing more will come from its peers, whose connections are about to
+  /// be cut.
+  case revoked(key: String)
+  /// The transport has something to tell people, on one line.
+  case remark(String)
 }
 
 /// What reaches a worker.
@@ -36,6 +44,8 @@ public enum WorkerEvent: Sendable, Hashable {
   case undecodable(WireError)
   /// The connection broke after it had been made. Nothing more comes over it.
   case disconnected
+  /// The connection was refused before it was made; the reason is for people. Another attempt may fare better.
+  case rejected(reason: String)
 }
 
 /// A message and the peer that it goes to.
@@ -64,6 +74,9 @@ public protocol CoordinatorTransport: Sendable {
 
   /// Hands messages on to be sent, in order, and returns at once. After ``close()`` they are dropped.
   func send(_ messages: [OutgoingMessage])
+
+  /// Hands messages on to be sent when nothing else is to be sent, in order among themselves, and returns at once.
+  func sendLater(_ messages: [OutgoingMessage])
 
   /// Sends what was handed on before, as far as that is possible within a short time, and frees all resources. Safe
   /// to call more than once.

@@ -80,6 +80,7 @@ struct WorkerLoop {
     case .arrived(connection, .message(let message)): await handle(.received(message))
     case .arrived(connection, .undecodable(let error)): await handle(.undecodable(error))
     case .arrived(connection, .disconnected): await handle(.disconnected)
+    case .arrived(connection, .rejected(let reason)): await handle(.connectFailed(reason))
     case .arrived: break
     case .finished(let attempt, let outcome):
       log(attempt, outcome)

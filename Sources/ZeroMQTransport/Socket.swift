@@ -1,16 +1,14 @@
 internal import CZeroMQ
 internal import Glibc
-internal import SweepWire
 
 /// A ZeroMQ socket together with the context that it lives in.
 ///
-/// A socket is born, used and closed on one thread. The context is terminated after its socket: the other way round,
-/// `zmq_ctx_term` would wait for ever. Both happen when the value ends, which takes up to the linger time if messages
-/// are still to be sent.
+/// A socket is born, used and closed on one thread. The context is ended after its sockets: the other way round,
+/// `zmq_ctx_term` would wait for ever.
 @safe
 struct Socket: ~Copyable {
   private let endpoint: Endpoint
-  private let context: UnsafeMutableRawPointer
+  private let context: Context
   private let handle: UnsafeMutableRawPointer
   private let monitor: UnsafeMutableRawPointer?
   /// Where frames are received into; it must not move between calls.
@@ -26,38 +24,56 @@ struct Socket: ~Copyable {
     case unreachable
   }
 
+  /// A message that has arrived.
+  struct Message {
+    var frames: [[UInt8]]
+    /// The number that the doorkeeper gave the connection; `nil` where there is none.
+    var keyNumber: Int?
+    /// The descriptor of a connection with a number, which may be closed by now.
+    var descriptor: Int32?
+  }
+
+  /// What a monitor tells of connections.
+  struct ConnectionEvent {
+    /// One of the `ZMQ_EVENT_...`.
+    var kind: Int32
+    /// What libzmq says with it: a descriptor or an error.
+    var value: UInt32
+  }
+
   /// Opens a socket that neither listens nor connects yet.
   ///
   /// - Parameters:
-  ///   - kind: `ZMQ_ROUTER` or `ZMQ_DEALER`.
+  ///   - kind: `ZMQ_ROUTER`, `ZMQ_DEALER` or `ZMQ_REP`.
+  ///   - context: where it lives.
   ///   - endpoint: what errors name.
-  ///   - isMonitored: whether ``connectionBroke()`` is to be asked.
-  init(_ kind: Int32, for endpoint: Endpoint, isMonitored: Bool) throws(TransportError) {
-    guard Self.descriptorsAreFree else { throw .tooManyOpenFiles(endpoint) }
-    guard let context = unsafe zmq_ctx_new() else { throw .failed("open a context for", endpoint) }
-    guard let handle = unsafe zmq_socket(context, kind) else {
-      let error = TransportError.failed("open a socket for", endpoint)
-      unsafe Self.terminate(context)
-      throw error
-    }
+  ///   - events: the `ZMQ_EVENT_...` that ``connectionEvents()`` is to tell; 0 = none.
+  init(
+    _ kind: Int32, in context: Context, for endpoint: Endpoint, monitoring events: Int32 = 0
+  ) throws(TransportError) {
+    guard let handle = unsafe zmq_socket(context.handle, kind) else { throw .failed("open a socket for", endpoint) }
     var monitor: UnsafeMutableRawPointer?
-    if isMonitored {
-      // The context belongs to this socket alone, so the name cannot be taken.
+    if events != 0 {
+      // One socket of a context is monitored, so the name cannot be taken.
       let name = "inproc://monitor"
-      if unsafe zmq_socket_monitor(handle, name, ZMQ_EVENT_DISCONNECTED) == 0 {
-        unsafe monitor = zmq_socket(context, ZMQ_PAIR)
+      if unsafe zmq_socket_monitor(handle, name, events) == 0 {
+        unsafe monitor = zmq_socket(context.handle, ZMQ_PAIR)
       }
-      let isConnected = unsafe monitor.map { unsafe zmq_connect($0, name) == 0 } ?? false
-      guard isConnected else {
+      // Telling blocks libzmq's own thread where the queue is full: it must not be.
+      var unlimited: Int32 = 0
+      let isConnected = unsafe monitor.map { monitor in
+        unsafe zmq_setsockopt(monitor, ZMQ_RCVHWM, &unlimited, MemoryLayout<Int32>.size) == 0
+          && zmq_connect(monitor, name) == 0
+      }
+      guard isConnected == true else {
         let error = TransportError.failed("watch a socket for", endpoint)
         if let monitor = unsafe monitor { unsafe zmq_close(monitor) }
         unsafe zmq_close(handle)
-        unsafe Self.terminate(context)
         throw error
       }
     }
     self.endpoint = endpoint
-    unsafe self.context = context
+    self.context = context
     unsafe self.handle = handle
     unsafe self.monitor = monitor
     unsafe frame = .allocate(capacity: 1)
@@ -70,25 +86,18 @@ struct Socket: ~Copyable {
       unsafe zmq_close(monitor)
     }
     unsafe zmq_close(handle)
-    unsafe Self.terminate(context)
-  }
-
-  /// Whether the process can open as many files as a context and its sockets take. libzmq aborts the process where it
-  /// cannot have what it needs, so this is looked at before.
-  private static var descriptorsAreFree: Bool {
-    let probes = (0..<24).map { _ in pdsweep_eventfd() }
-    for probe in probes where probe >= 0 { close(probe) }
-    return probes.allSatisfy { $0 >= 0 }
-  }
-
-  private static func terminate(_ context: UnsafeMutableRawPointer) {
-    while unsafe zmq_ctx_term(context) != 0, errno == EINTR {}
   }
 
   /// Sets an option; a value that libzmq refuses is our own error.
   func set(_ option: Int32, _ value: Int32) {
     var value = value
     let status = unsafe zmq_setsockopt(handle, option, &value, MemoryLayout<Int32>.size)
+    precondition(status == 0, "libzmq refuses socket option \(option)")
+  }
+
+  /// Sets an option that is text.
+  func set(_ option: Int32, _ value: String) {
+    let status = unsafe zmq_setsockopt(handle, option, value, value.utf8.count)
     precondition(status == 0, "libzmq refuses socket option \(option)")
   }
 
@@ -102,6 +111,11 @@ struct Socket: ~Copyable {
     var size = Int64(size)
     let status = unsafe zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &size, MemoryLayout<Int64>.size)
     precondition(status == 0, "libzmq refuses a largest frame of \(size) bytes")
+  }
+
+  /// Listens within the context.
+  func bind(inProcess address: String) throws(TransportError) {
+    guard unsafe zmq_bind(handle, address) == 0 else { throw .failed("answer for", endpoint) }
   }
 
   /// Listens, and returns the address with the port that was taken.
@@ -146,7 +160,7 @@ struct Socket: ~Copyable {
 
   /// The next message that has arrived, without waiting; `nil` if there is none. Of a message with more than
   /// `mostFrames` frames, the last is left out and the others are dropped.
-  func receive(mostFrames: Int) -> [[UInt8]]? {
+  func receive(mostFrames: Int) -> Message? {
     var frames: [[UInt8]] = []
     while true {
       unsafe zmq_msg_init(frame)
@@ -163,42 +177,62 @@ struct Socket: ~Copyable {
         let content = unsafe UnsafeRawBufferPointer(start: zmq_msg_data(frame), count: zmq_msg_size(frame))
         frames.append(unsafe Array(content))
       }
-      if unsafe zmq_msg_more(frame) == 0 { return frames }
+      if unsafe zmq_msg_more(frame) == 0 {
+        let number = unsafe zmq_msg_gets(frame, "User-Id").flatMap { Int(unsafe String(cString: $0)) }
+        return Message(
+          frames: frames, keyNumber: number, descriptor: number == nil ? nil : unsafe zmq_msg_get(frame, ZMQ_SRCFD))
+      }
     }
   }
 
-  /// Whether the connection has broken since this was last asked.
-  func connectionBroke() -> Bool {
-    guard let monitor = unsafe monitor else { return false }
-    var broke = false
-    var buffer: [UInt8] = Array(repeating: 0, count: 256)
-    // An event is two frames, of which the first holds a number and the second an address.
-    while unsafe zmq_recv(monitor, &buffer, buffer.count, ZMQ_DONTWAIT) >= 0 {
-      broke = true
+  /// What has become of connections since this was last asked.
+  func connectionEvents() -> [ConnectionEvent] {
+    guard let monitor = unsafe monitor else { return [] }
+    var events: [ConnectionEvent] = []
+    var buffer = [UInt8](repeating: 0, count: 256)
+    // An event is two frames: two bytes of kind and four of value, in the machine's order, and an address.
+    while unsafe zmq_recv(monitor, &buffer, buffer.count, ZMQ_DONTWAIT) == 6 {
+      let event = buffer.prefix(6)
+      unsafe zmq_recv(monitor, &buffer, buffer.count, 0)
+      let (kind, value) = unsafe event.withUnsafeBytes { event in
+        unsafe (event.loadUnaligned(as: UInt16.self), event.loadUnaligned(fromByteOffset: 2, as: UInt32.self))
+      }
+      events.append(ConnectionEvent(kind: Int32(kind), value: value))
     }
-    return broke
+    return events
   }
 
-  /// Waits until there is something to do.
+  /// Ends a connection of this process by its descriptor. The descriptor may have passed to another connection in the
+  /// meantime: then that one breaks, and its worker opens another.
+  static func cut(_ descriptor: Int32) {
+    shutdown(descriptor, Int32(SHUT_RDWR))
+  }
+
+  /// Appends what ``Poll/wait(_:for:or:)`` is to wait for.
   ///
   /// - Parameters:
   ///   - forInput: whether messages that arrive are something to do.
   ///   - forOutput: whether room for messages to be sent is.
-  ///   - doorbell: always is, when rung; it is answered.
-  func wait(forInput: Bool, forOutput: Bool, or doorbell: Doorbell) {
+  func addInterest(to items: inout [zmq_pollitem_t], forInput: Bool, forOutput: Bool) {
     let events = (forInput ? ZMQ_POLLIN : 0) | (forOutput ? ZMQ_POLLOUT : 0)
-    var items = unsafe [
-      zmq_pollitem_t(socket: nil, fd: doorbell.descriptor, events: Int16(ZMQ_POLLIN), revents: 0)
-    ]
     if events != 0 {
       unsafe items.append(zmq_pollitem_t(socket: handle, fd: 0, events: Int16(events), revents: 0))
     }
     if let monitor = unsafe monitor {
       unsafe items.append(zmq_pollitem_t(socket: monitor, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0))
     }
-    let count = unsafe zmq_poll(&items, Int32(items.count), -1)
+  }
+}
+
+extension Doorbell {
+  /// Waits until it is rung, which answers it; until one of `items` has something to do; or until the time is over.
+  func wait(orFor items: consuming [zmq_pollitem_t], atMost time: Duration?) {
+    unsafe items.append(zmq_pollitem_t(socket: nil, fd: descriptor, events: Int16(ZMQ_POLLIN), revents: 0))
+    // Rounded up: to wake before the moment would be to wait once more.
+    let milliseconds = time.map { Int((($0 / .milliseconds(1)).rounded(.up))) } ?? -1
+    let count = unsafe zmq_poll(&items, Int32(items.count), milliseconds)
     precondition(count >= 0 || errno == EINTR, "zmq_poll: \(TransportError.lastReason)")
-    if count > 0, unsafe items[0].revents != 0 { doorbell.answer() }
+    if count > 0, unsafe items.last?.revents != 0 { answer() }
   }
 }
 

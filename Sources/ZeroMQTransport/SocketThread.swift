@@ -3,48 +3,67 @@ internal import Foundation
 internal import SweepWire
 internal import Synchronization
 
-/// What a socket is for: how it is opened, and how its messages are written and read.
-protocol SocketRole: Sendable {
+/// One end of connections: the sockets that a thread owns, and how messages are written to and read from them. It is
+/// opened, used and closed on that thread.
+protocol SocketEnd: ~Copyable, SendableMetatype {
   /// What is handed in to be sent.
   associatedtype Outgoing: Sendable
   /// What is handed out.
   associatedtype Incoming: Sendable
 
-  /// Opens the socket, on the thread that will own it. Returns it with the address that is in use.
-  func open() throws(TransportError) -> Opened
+  /// The address in use.
+  var endpoint: Endpoint { get }
 
-  /// The messages, as frames, that carry `outgoing`.
-  func frames(of outgoing: Outgoing) -> [[[UInt8]]]
+  /// Hands a message to libzmq, without waiting.
+  func send(_ outgoing: Outgoing) -> Departure<Incoming>
 
-  /// What a message that arrived says.
-  func read(_ frames: [[UInt8]]) -> Incoming
+  /// The next message that has arrived, without waiting; `nil` if there is none.
+  mutating func receive() -> Arrival<Incoming>?
 
-  /// What to report when `outgoing` cannot be sent because the queue is full or the peer is gone; `nil` to keep it and
-  /// all that follows until there is room.
-  func undeliverable(_ outgoing: Outgoing) -> Incoming?
+  /// What else has happened since this was last asked. Asked whenever the thread is awake.
+  mutating func news() -> [Incoming]
 
-  /// What to report when the connection has broken.
-  var broken: Incoming? { get }
+  /// Waits until there is something to do.
+  ///
+  /// - Parameters:
+  ///   - forInput: whether messages that arrive are something to do.
+  ///   - forOutput: whether room for messages to be sent is.
+  ///   - doorbell: always is, when rung; it is answered.
+  func wait(forInput: Bool, forOutput: Bool, or doorbell: Doorbell)
 
-  /// Frames of a message, at most.
-  static var mostFrames: Int { get }
+  /// Lets closing drop what is still to be sent.
+  func forgetUnsent()
 }
 
-/// A socket that has been opened.
-struct Opened: ~Copyable {
-  var socket: Socket
-  var endpoint: Endpoint
+/// What became of a message that was to be sent.
+enum Departure<Report> {
+  /// It is on its way.
+  case gone
+  /// There is no room: it and all that follows wait.
+  case kept
+  /// It cannot be sent, which is to be reported.
+  case failed(Report)
 }
 
-/// Runs a socket on a thread of its own and connects it with the rest of the program: an outbox filled by any thread,
+/// A message that arrived.
+struct Arrival<Incoming> {
+  /// What it says; `nil` if nobody is to hear of it.
+  var message: Incoming?
+  /// Its size in bytes.
+  var size: Int
+}
+
+/// Runs one end on a thread of its own and connects it with the rest of the program: an outbox filled by any thread,
 /// an inbox emptied by one asynchronous consumer.
 ///
 /// While the inbox is full the thread does not read; libzmq's queue of each peer fills up to its high-water mark, then
 /// TCP's, and a flood stops at its source.
-final class SocketThread<Role: SocketRole>: Sendable {
+final class SocketThread<End: SocketEnd & ~Copyable>: Sendable {
   private struct State {
-    var outbox: [Role.Outgoing] = []
-    /// Whether the doorbell has been rung for what is in the outbox.
+    var outbox: [End.Outgoing] = []
+    /// What is sent when there is nothing else to be sent.
+    var backlog: [End.Outgoing] = []
+    /// Whether the doorbell has been rung for what is in the outbox and the backlog.
     var isArmed = false
     var closing: Closing?
     var hasEnded = false
@@ -59,12 +78,12 @@ final class SocketThread<Role: SocketRole>: Sendable {
     case dropping
   }
 
-  private let role: Role
+  private let open: @Sendable () throws(TransportError) -> End
   private let state = Mutex(State())
   private let doorbell: Doorbell
-  private let inbox: Mailbox<Role.Incoming>
+  private let inbox: Mailbox<End.Incoming>
   /// What arrives, in batches.
-  let incoming: AsyncStream<[Role.Incoming]>
+  let incoming: AsyncStream<[End.Incoming]>
 
   /// Bytes that may wait in the inbox before reading stops; the last batch may go beyond it.
   private static var inboxCapacity: Int { 8 << 20 }
@@ -74,17 +93,19 @@ final class SocketThread<Role: SocketRole>: Sendable {
   /// What a message weighs in the inbox beyond its bytes.
   private static var messageOverhead: Int { 256 }
 
-  private init(_ role: Role, _ doorbell: Doorbell) {
-    self.role = role
+  private init(_ doorbell: Doorbell, _ open: @escaping @Sendable () throws(TransportError) -> End) {
+    self.open = open
     self.doorbell = doorbell
     inbox = Mailbox(capacity: Self.inboxCapacity) { doorbell.ring() }
     incoming = inbox.batches
   }
 
-  /// Starts a thread, opens the socket on it, and returns when that is done.
-  static func start(_ role: Role, for endpoint: Endpoint) async throws(TransportError) -> (SocketThread, Endpoint) {
+  /// Starts a thread, opens the end on it, and returns when that is done, with the address in use.
+  static func start(
+    for endpoint: Endpoint, _ open: @escaping @Sendable () throws(TransportError) -> End
+  ) async throws(TransportError) -> (SocketThread, Endpoint) {
     guard let doorbell = Doorbell() else { throw .tooManyOpenFiles(endpoint) }
-    let instance = SocketThread(role, doorbell)
+    let instance = SocketThread(doorbell, open)
     let outcome: Result<Endpoint, TransportError> = await withCheckedContinuation { opened in
       let thread = Thread {
         // Foundation loses a name given before the start, and the thread may have ended after it.
@@ -98,23 +119,32 @@ final class SocketThread<Role: SocketRole>: Sendable {
   }
 
   /// Puts messages into the outbox.
-  func send(_ messages: [Role.Outgoing]) {
+  func send(_ messages: [End.Outgoing]) {
+    hand { $0.outbox += messages }
+  }
+
+  /// Puts messages behind all that is in the outbox, and all that comes into it meanwhile.
+  func sendLater(_ messages: [End.Outgoing]) {
+    hand { $0.backlog += messages }
+  }
+
+  private func hand(_ put: (inout State) -> Void) {
     let mustRing = state.withLock { state in
       guard state.closing == nil else { return false }
-      state.outbox += messages
+      put(&state)
       defer { state.isArmed = true }
       return !state.isArmed
     }
     if mustRing { doorbell.ring() }
   }
 
-  /// Tells the thread to close its socket and to end. What was said first holds.
+  /// Tells the thread to close its sockets and to end. What was said first holds.
   func beginClosing(_ how: Closing) {
     state.withLock { $0.closing = $0.closing ?? how }
     doorbell.ring()
   }
 
-  /// Does the same, and returns when the thread has closed its socket.
+  /// Does the same, and returns when the thread has closed its sockets.
   func close() async {
     beginClosing(.flushing)
     await withCheckedContinuation { continuation in
@@ -129,9 +159,9 @@ final class SocketThread<Role: SocketRole>: Sendable {
   /// The thread's whole life.
   private func run(_ opened: CheckedContinuation<Result<Endpoint, TransportError>, Never>) {
     do throws(TransportError) {
-      let new = try role.open()
-      opened.resume(returning: .success(new.endpoint))
-      serve(new.socket)
+      let end = try open()
+      opened.resume(returning: .success(end.endpoint))
+      serve(end)
     } catch {
       opened.resume(returning: .failure(error))
     }
@@ -143,55 +173,67 @@ final class SocketThread<Role: SocketRole>: Sendable {
     for closer in closers { closer.resume() }
   }
 
-  /// Sends and receives until told to close, then closes the socket.
-  private func serve(_ socket: consuming Socket) {
-    var unsent: ArraySlice<Role.Outgoing> = []
+  /// Sends and receives until told to close, then closes the end.
+  private func serve(_ end: consuming End) {
+    var unsent: ArraySlice<End.Outgoing> = []
+    var backlog: ArraySlice<End.Outgoing> = []
     while true {
-      let (messages, closing) = state.withLock { state in
+      let (messages, later, closing) = state.withLock { state in
         defer {
           state.outbox = []
+          state.backlog = []
           state.isArmed = false
         }
-        return (state.outbox, state.closing)
+        return (state.outbox, state.backlog, state.closing)
       }
-      if case .dropping = closing { return socket.forgetUnsent() }
+      if case .dropping = closing { return end.forgetUnsent() }
       unsent += messages
-      var arrived = send(&unsent, over: socket)
-      if case .flushing = closing { return }
+      backlog += later
+      var arrived: [End.Incoming] = []
+      send(&unsent, over: end, &arrived)
+      if case .flushing = closing { return send(&backlog, over: end, &arrived) }
+      // One at a time: what is more urgent waits for no more than that.
+      if unsent.isEmpty, !backlog.isEmpty {
+        var next = backlog.prefix(1)
+        send(&next, over: end, &arrived)
+        if next.isEmpty { backlog.removeFirst() }
+        if backlog.isEmpty { backlog = [] }
+      }
       let hasRoom = inbox.hasRoom
-      var weight = 0
-      if hasRoom { weight = receive(&arrived, from: socket) }
-      if let broken = role.broken, socket.connectionBroke() { arrived.append(broken) }
-      inbox.put(arrived, weight: weight)
-      if arrived.isEmpty || !hasRoom {
-        socket.wait(forInput: hasRoom, forOutput: !unsent.isEmpty, or: doorbell)
+      var size = 0
+      if hasRoom { size = receive(&arrived, from: &end) }
+      arrived += end.news()
+      inbox.put(arrived, weight: size)
+      let mayGoOn = unsent.isEmpty && !backlog.isEmpty
+      if !mayGoOn, arrived.isEmpty || !hasRoom {
+        end.wait(forInput: hasRoom, forOutput: !unsent.isEmpty, or: doorbell)
       }
     }
   }
 
-  /// Sends from the front of `unsent` and returns what is to be reported about it.
-  private func send(_ unsent: inout ArraySlice<Role.Outgoing>, over socket: borrowing Socket) -> [Role.Incoming] {
-    var reports: [Role.Incoming] = []
+  /// Sends from the front of `unsent`, and appends what is to be reported about it.
+  private func send(
+    _ unsent: inout ArraySlice<End.Outgoing>, over end: borrowing End, _ reports: inout [End.Incoming]
+  ) {
     while let outgoing = unsent.first {
-      for frames in role.frames(of: outgoing) {
-        if case .queued = socket.send(frames) { continue }
-        guard let report = role.undeliverable(outgoing) else { return reports }
-        reports.append(report)
-        break
+      switch end.send(outgoing) {
+      case .gone: break
+      case .kept: return
+      case .failed(let report): reports.append(report)
       }
       unsent.removeFirst()
     }
     unsent = []
-    return reports
   }
 
   /// Appends a batch of messages and returns its weight.
-  private func receive(_ batch: inout [Role.Incoming], from socket: borrowing Socket) -> Int {
+  private func receive(_ batch: inout [End.Incoming], from end: inout End) -> Int {
     var weight = 0
     for _ in 0..<Self.batchMessages {
-      guard weight < Self.batchBytes, let frames = socket.receive(mostFrames: Role.mostFrames) else { break }
-      weight += frames.reduce(Self.messageOverhead) { $0 + $1.count }
-      batch.append(role.read(frames))
+      guard weight < Self.batchBytes, let arrival = end.receive() else { break }
+      guard let message = arrival.message else { continue }
+      weight += Self.messageOverhead + arrival.size
+      batch.append(message)
     }
     return weight
   }

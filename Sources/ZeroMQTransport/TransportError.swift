@@ -10,6 +10,8 @@ public enum TransportError: Error, Sendable, Hashable {
   case unresolvable(Endpoint, reason: String)
   /// Listening there would admit peers from other machines, in the clear.
   case beyondLoopback(Endpoint, address: String)
+  /// The keys that are to protect the address cannot be used.
+  case keys(KeyError)
   /// Another process listens there.
   case portInUse(Endpoint)
   /// The address belongs to no network interface of this machine.
@@ -35,7 +37,10 @@ extension TransportError: CustomStringConvertible, LocalizedError {
         + "\"\(endpoint.host)\" (\(reason)); check the name or give the address in numbers"
     case .beyondLoopback(let endpoint, let address):
       "cannot listen on \(endpoint): expected a loopback address (127.0.0.1), found \(address), where other machines "
-        + "could send commands in the clear; listen on loopback, or say --insecure if the network is trusted"
+        + "could send commands in the clear; make keys with `pdsweep keys new` and name them with --keys, or say --insecure if "
+        + "the network is trusted"
+    case .keys(let error):
+      error.description
     case .portInUse(let endpoint):
       "cannot listen on \(endpoint): expected a free port, found another process listening there; "
         + "stop it, or choose another port (port 0 takes any free one)"

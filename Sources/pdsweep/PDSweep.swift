@@ -27,7 +27,7 @@ struct PDSweep: AsyncParsableCommand {
     version: "pdsweep \(version)",
     subcommands: [
       PlanCommand.self, RunCommand.self, CoordinatorCommand.self, WorkerCommand.self, StatusCommand.self,
-      FrontierCommand.self, ExportCommand.self, CorpusCommand.self, BenchCommand.self,
+      FrontierCommand.self, ExportCommand.self, KeysCommand.self, CorpusCommand.self, BenchCommand.self,
     ]
   )
 }

@@ -47,8 +47,11 @@ struct SweepRun: Sendable {
   /// Runs the sweep until every cell has ended or somebody stops it.
   ///
   /// - Throws: `ExitCode` where not every cell was completed; what is wrong with the input, the address or the store.
-  func run(listeningOn endpoint: Endpoint, insecure: Bool, with workforce: Workforce) async throws {
-    let transport = try await ZeroMQCoordinatorTransport.listen(on: endpoint, insecure: insecure)
+  func run(
+    listeningOn endpoint: Endpoint, security: CoordinatorSecurity, with workforce: Workforce
+  ) async throws {
+    OpenFiles.raiseLimit()
+    let transport = try await ZeroMQCoordinatorTransport.listen(on: endpoint, security: security)
     let store = try SweepStore(path: storePath)
     let open = try store.begin(
       SweepDescription(

@@ -87,6 +87,35 @@ import Testing
     #expect(hear(.heartbeat([]), from: there).messages.isEmpty)
   }
 
+  @Test("a worker is known by its key and its name: nobody passes for a worker with another key")
+  mutating func impostor() {
+    let (annas, berts) = (PeerID([1], key: "anna"), PeerID([2], key: "bert"))
+    let first = hear(Fixture.hello(anna), .ready(credit: 1), from: annas)
+    #expect(first.writes.contains(.leased(AttemptID(1), CellID(0), WorkerID("anna/anna"))))
+    // With the name of another's worker, and what it runs.
+    let impostor = hear(Fixture.hello(anna, storeID: store.storeID, running: [1]), from: berts)
+    #expect(impostor.writes.allSatisfy { if case .worker(WorkerID("bert/anna"), .joined) = $0 { true } else { false } })
+    let theft = hear(.result(Fixture.delivery(1, cells[0].specification)), from: berts)
+    #expect(!theft.messages.contains { if case .acknowledge([AttemptID(1)]) = $0.message { true } else { false } })
+    let delivered = hear(.result(Fixture.delivery(1, cells[0].specification)), from: annas)
+    #expect(delivered.messages.first == OutgoingMessage(to: annas, .acknowledge([AttemptID(1)])))
+  }
+
+  @Test("when a key is revoked its workers are sent away at once, and nothing of them is heard any more")
+  mutating func revokedKey() {
+    let peers = [PeerID([1], key: "anna"), PeerID([2], key: "anna"), PeerID([3], key: "bert")]
+    for (number, peer) in peers.enumerated() {
+      _ = hear(Fixture.hello(WorkerID("w\(number)")), .ready(credit: 1), from: peer)
+    }
+    let step = session.handle([.arrived(.revoked(key: "anna"))], at: Instant(nanoseconds: 0))
+    let refused = step.messages.filter { if case .refuse = $0.message { true } else { false } }
+    #expect(refused.map(\.peer) == [peers[0], peers[1]])
+    #expect(step.notes == [.cutOff(WorkerID("anna/w0"), key: "anna"), .cutOff(WorkerID("anna/w1"), key: "anna")])
+    #expect(hear(.heartbeat([AttemptProgress(1)]), from: peers[0]).messages.isEmpty)
+    #expect(!hear(.heartbeat([AttemptProgress(3)]), from: peers[2]).messages.isEmpty)
+    #expect(session.progress(at: Instant(nanoseconds: 0)).workers.map(\.id) == [WorkerID("bert/w2")])
+  }
+
   @Test("every heartbeat is answered, by an empty acknowledgement if there is nothing else to say")
   mutating func heartbeats() {
     _ = hear(Fixture.hello(anna), .ready(credit: 1))

@@ -154,7 +154,7 @@ import Testing
       case .message(.lease): await coordinator.drain()
       case .message(.drain):
         worker.send([.result(Fixture.delivery(1, cells[0].specification)), .goodbye(reason: "drained")])
-      case .message, .undecodable, .disconnected: break
+      case .message, .undecodable, .disconnected, .rejected: break
       }
       if case .message(.acknowledge) = event { break }
     }
@@ -201,7 +201,7 @@ import Testing
       case .message(.drain):
         worker.send([.goodbye(reason: "drained")])
         worker.abandon()
-      case .message, .undecodable, .disconnected: break
+      case .message, .undecodable, .disconnected, .rejected: break
       }
     }
     return acknowledged
@@ -251,6 +251,10 @@ private struct JournalTransport: CoordinatorTransport {
   func send(_ messages: [OutgoingMessage]) {
     for message in messages { journal.append(.sent(message.message)) }
     transport.send(messages)
+  }
+
+  func sendLater(_ messages: [OutgoingMessage]) {
+    send(messages)
   }
 
   func close() async { await transport.close() }

@@ -32,7 +32,7 @@ import ZeroMQTransport
     await #expect(throws: TransportError.beyondLoopback(endpoint, address: "0.0.0.0")) {
       try await ZeroMQCoordinatorTransport.listen(on: endpoint)
     }
-    let open = try await ZeroMQCoordinatorTransport.listen(on: endpoint, insecure: true)
+    let open = try await ZeroMQCoordinatorTransport.listen(on: endpoint, security: .insecure)
     let worker = try await ZeroMQWorkerTransport.connect(to: Endpoint(host: "127.0.0.1", port: open.endpoint.port))
     worker.send([.ready(credit: 3)])
     var events = Events(open.incoming)
@@ -68,7 +68,7 @@ import ZeroMQTransport
     // Reserved for documentation (RFC 5737).
     let endpoint = try Endpoint("tcp://192.0.2.1:5555")
     await #expect(throws: TransportError.addressElsewhere(endpoint)) {
-      try await ZeroMQCoordinatorTransport.listen(on: endpoint, insecure: true)
+      try await ZeroMQCoordinatorTransport.listen(on: endpoint, security: .insecure)
     }
   }
 

@@ -44,7 +44,7 @@ struct RunCommand: AsyncParsableCommand {
   func run() async throws {
     let sweep = try SweepRun(sweepFile, options)
     try await sweep.run(
-      listeningOn: Endpoint(host: "127.0.0.1", port: 0), insecure: false,
+      listeningOn: Endpoint(host: "127.0.0.1", port: 0), security: .loopback,
       with: .local(workers ?? ProcessInfo.processInfo.activeProcessorCount))
   }
 }

@@ -22,6 +22,7 @@ struct WorkerCommand: AsyncParsableCommand {
 
       EXAMPLES
         pdsweep worker --connect tcp://127.0.0.1:5555
+        pdsweep worker --connect tcp://coordinator.example:5555 --key anna.key
 
       EXIT STATUS
         0    the coordinator had no more to do
@@ -33,6 +34,14 @@ struct WorkerCommand: AsyncParsableCommand {
 
   @Option(help: ArgumentHelp("The coordinator's address: tcp://HOST:PORT.", valueName: "address"))
   var connect: String
+
+  @Option(
+    help: ArgumentHelp(
+      "The key file that `pdsweep keys new` made for this worker.",
+      discussion: "A coordinator that was started with --keys asks for it. Nobody but you may be able to read it.",
+      valueName: "file"),
+    completion: .file(extensions: ["key"]))
+  var key: String?
 
   @Option(help: "The first part of the name that the worker goes by. (default: host and process)")
   var name: String?
@@ -58,12 +67,13 @@ struct WorkerCommand: AsyncParsableCommand {
 
   func run() async throws {
     let endpoint = try Endpoint(connect)
+    let key = try key.map { path throws(KeyError) in try WorkerKey(file: path) }
     Product.setThreads(1)
     var logger = Logger(label: "pdsweep.worker") { StreamLogHandler.standardError(label: $0) }
     if quiet { logger.logLevel = .warning }
     let worker = Worker(
       .init(identity: identity, giveUpAfter: .seconds(patience)),
-      connect: { try await ZeroMQWorkerTransport.connect(to: endpoint) },
+      connect: { try await ZeroMQWorkerTransport.connect(to: endpoint, key: key) },
       makeRunner: { EngineRunner() }, logger: logger)
     let interruption = Mutex<Interruption?>(nil)
     let interruptions = Interruptions { signal in

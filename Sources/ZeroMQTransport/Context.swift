@@ -1,0 +1,32 @@
+internal import CZeroMQ
+internal import Glibc
+
+/// A ZeroMQ context: libzmq's own threads, and the names by which sockets within a process find each other.
+///
+/// Each transport has its own, shared by its sockets, and libzmq's questions whom to admit are answered within it. It
+/// ends after the last of them, which takes up to their linger time if messages are still to be sent.
+@safe
+final class Context {
+  let handle: UnsafeMutableRawPointer
+
+  /// Makes a context without sockets.
+  ///
+  /// - Parameter endpoint: what errors name.
+  init(for endpoint: Endpoint) throws(TransportError) {
+    guard Self.descriptorsAreFree else { throw .tooManyOpenFiles(endpoint) }
+    guard let handle = unsafe zmq_ctx_new() else { throw .failed("open a context for", endpoint) }
+    unsafe self.handle = handle
+  }
+
+  deinit {
+    while unsafe zmq_ctx_term(handle) != 0, errno == EINTR {}
+  }
+
+  /// Whether the process can open as many files as a context and its sockets take. libzmq aborts the process where it
+  /// cannot have what it needs, so this is looked at before.
+  private static var descriptorsAreFree: Bool {
+    let probes = (0..<32).map { _ in pdsweep_eventfd() }
+    for probe in probes where probe >= 0 { close(probe) }
+    return probes.allSatisfy { $0 >= 0 }
+  }
+}

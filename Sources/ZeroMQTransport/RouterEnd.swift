@@ -1,0 +1,118 @@
+internal import CZeroMQ
+internal import SweepWire
+
+/// The coordinator's sockets: the ROUTER that workers connect to, and where there are keys the one on which libzmq asks
+/// whom to admit. A message has the connection's name as its first frame.
+struct RouterEnd: SocketEnd, ~Copyable {
+  let endpoint: Endpoint
+  private let socket: Socket
+  private let gate: Gate?
+  private var connections: ConnectionLimit
+  private let grace: Duration
+
+  /// Listens.
+  ///
+  /// - Parameters:
+  ///   - limit: keeps the connections within bounds.
+  ///   - grace: time that a worker whose key is revoked has to hear of it before its connection is cut.
+  init(
+    _ endpoint: Endpoint, _ security: CoordinatorSecurity, limit: ConnectionLimit = ConnectionLimit(),
+    grace: Duration = .seconds(1)
+  ) throws(TransportError) {
+    let address = try endpoint.resolve()
+    let context = try Context(for: endpoint)
+    let socket = try Socket(
+      ZMQ_ROUTER, in: context, for: endpoint, monitoring: ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED)
+    socket.setCommonOptions()
+    // A message to nobody, or to a peer whose queue is full, is an error and not silently dropped.
+    socket.set(ZMQ_ROUTER_MANDATORY, 1)
+    // Peers do not name themselves; one that does cannot take a name in use.
+    socket.set(ZMQ_ROUTER_HANDOVER, 0)
+    socket.setLargestFrame(WireProtocol.resultBytes)
+    // With the largest frame, the bound on what libzmq keeps of each peer while nobody reads.
+    socket.set(ZMQ_RCVHWM, 64)
+    socket.set(ZMQ_SNDHWM, 1024)
+    // Workers may all come at once after a restart.
+    socket.set(ZMQ_BACKLOG, 4096)
+    // A peer that connects and says nothing is let go.
+    socket.set(ZMQ_HANDSHAKE_IVL, 5000)
+    let gate: Gate?
+    switch security {
+    case .loopback:
+      guard address.isLoopback else { throw .beyondLoopback(endpoint, address: address.description) }
+      gate = nil
+    case .insecure: gate = nil
+    case .keys(let folder): gate = try Gate(folder, guarding: socket, in: context, for: endpoint)
+    }
+    // Last: whoever connects finds everything in place.
+    let chosen = try socket.bind(to: address, port: endpoint.port)
+    self.endpoint = chosen
+    self.gate = gate
+    connections = limit
+    self.grace = grace
+    self.socket = socket
+  }
+
+  func send(_ outgoing: OutgoingMessage) -> Departure<CoordinatorEvent> {
+    for body in MessageCodec.encode(outgoing.message) {
+      switch socket.send([outgoing.peer.bytes, MessageCodec.versionFrame, body]) {
+      case .queued: continue
+      case .full, .unreachable: return .failed(.unreachable(outgoing.peer))
+      }
+    }
+    return .gone
+  }
+
+  func receive() -> Arrival<CoordinatorEvent>? {
+    guard let message = socket.receive(mostFrames: 3) else { return nil }
+    var key: String?
+    if let number = message.keyNumber, let standing = gate?.standing(of: number) {
+      switch standing {
+      case .admitted(let name): key = name
+      case .revoked(let moment):
+        if let descriptor = message.descriptor, .now >= moment + grace { Socket.cut(descriptor) }
+        return Arrival(message: nil, size: 0)
+      }
+    }
+    let peer = PeerID(message.frames[0], key: key)
+    let frames = Array(message.frames.dropFirst())
+    let size = frames.reduce(0) { $0 + $1.count }
+    do throws(WireError) {
+      return Arrival(message: .message(peer, try MessageCodec.decodeFromWorker(frames)), size: size)
+    } catch {
+      return Arrival(message: .undecodable(peer, error), size: size)
+    }
+  }
+
+  mutating func news() -> [CoordinatorEvent] {
+    var news = connections.note(socket.connectionEvents())
+    if let gate { news += gate.news() }
+    return news
+  }
+
+  func wait(forInput: Bool, forOutput: Bool, or doorbell: Doorbell) {
+    var items: [zmq_pollitem_t] = unsafe []
+    unsafe socket.addInterest(to: &items, forInput: forInput, forOutput: forOutput)
+    unsafe gate?.addInterest(to: &items)
+    unsafe doorbell.wait(orFor: items, atMost: gate?.pause)
+  }
+
+  func forgetUnsent() {
+    socket.forgetUnsent()
+  }
+}
+
+extension Socket {
+  /// Sets what the sockets of both ends share.
+  func setCommonOptions() {
+    // Closing waits this long, in milliseconds, for messages that are still to be sent.
+    set(ZMQ_LINGER, 1000)
+    set(ZMQ_IPV6, 0)
+    // A connection that the other machine has forgotten is noticed after about a minute, even if nobody speaks.
+    set(ZMQ_TCP_KEEPALIVE, 1)
+    set(ZMQ_TCP_KEEPALIVE_IDLE, 30)
+    set(ZMQ_TCP_KEEPALIVE_INTVL, 10)
+    set(ZMQ_TCP_KEEPALIVE_CNT, 3)
+    set(ZMQ_TCP_MAXRT, 60_000)
+  }
+}

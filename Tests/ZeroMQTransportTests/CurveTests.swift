@@ -1,6 +1,4 @@
-import ContentHash
 import Foundation
-import SweepCore
 import SweepWire
 import Testing
 
@@ -238,36 +236,6 @@ import Testing
     let worker = try await ZeroMQWorkerTransport.connect(to: chosen)
     worker.send([.ready(credit: 1)])
     #expect(try await message(&events).message == .ready(credit: 1))
-    await worker.close()
-    await coordinator.close()
-  }
-
-  @Test("What may wait is sent after what may not, and all of it in order")
-  func urgency() async throws {
-    let coordinator = try await ZeroMQCoordinatorTransport.listen(on: Endpoint("tcp://127.0.0.1:*"))
-    let worker = try await ZeroMQWorkerTransport.connect(to: coordinator.endpoint)
-    worker.send([.ready(credit: 1)])
-    var events = Events(coordinator.incoming)
-    let peer = try await message(&events).peer
-    let chunks = (0..<40).map { number in
-      ArtefactChunk(
-        digest: .init(of: "file"), offset: number, content: [UInt8](repeating: 7, count: 100_000), receipt: 1)
-    }
-    coordinator.sendLater(chunks.map { OutgoingMessage(to: peer, .artefactChunk($0)) })
-    coordinator.send((1...40).map { OutgoingMessage(to: peer, .acknowledge([AttemptID($0)])) })
-    var replies = Events(worker.incoming)
-    var arrived: [String] = []
-    while arrived.count < 80, case .message(let message) = await replies.next() {
-      switch message {
-      case .acknowledge(let attempts): arrived.append("a\(attempts[0].number)")
-      case .artefactChunk(let chunk): arrived.append("c\(chunk.offset)")
-      default: return #expect(Bool(false), "\(message)")
-      }
-    }
-    #expect(arrived.filter { $0.hasPrefix("a") } == (1...40).map { "a\($0)" })
-    #expect(arrived.filter { $0.hasPrefix("c") } == (0..<40).map { "c\($0)" })
-    // The thread may have begun on a few chunks before the acknowledgements were handed in.
-    #expect((arrived.firstIndex(of: "a40") ?? 80) < 60)
     await worker.close()
     await coordinator.close()
   }

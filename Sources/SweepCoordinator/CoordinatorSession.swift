@@ -80,6 +80,7 @@ public struct CoordinatorSession: Sendable {
     let peer: PeerID
     let host: String
     let processIdentifier: Int
+    let slots: Int
   }
 
   let configuration: Configuration
@@ -199,7 +200,7 @@ public struct CoordinatorSession: Sendable {
     if let old = workers[worker] { disconnect(old.peer) }
     peers[peer] = worker
     workers[worker] = Acquaintance(
-      peer: peer, host: hello.host, processIdentifier: hello.processIdentifier)
+      peer: peer, host: hello.host, processIdentifier: hello.processIdentifier, slots: hello.slots)
     // Attempt numbers of another store mean nothing here; the worker drops them when it is welcomed.
     let running = hello.storeID == configuration.storeID ? hello.running : []
     let capacity = WorkerCapacity(slots: hello.slots, memoryMiB: hello.memoryMiB)
@@ -354,7 +355,7 @@ public struct CoordinatorSession: Sendable {
     let present = workers.keys.sorted().compactMap { id in workers[id].map { (id, $0) } }
     let states = present.map { id, worker in
       SweepProgress.Worker(
-        id: id, host: worker.host, processIdentifier: worker.processIdentifier,
+        id: id, host: worker.host, processIdentifier: worker.processIdentifier, slots: worker.slots,
         attempts: (scheduler.leases(of: id) ?? []).compactMap { attempt in
           scheduler.cell(of: attempt).map { cell in
             let known = progress[attempt]
@@ -369,7 +370,8 @@ public struct CoordinatorSession: Sendable {
       sweep: configuration.sweep,
       methods: zip(methods, scheduler.tallies(of: SweepIndex(0))).map { SweepProgress.Method(name: $0, cells: $1) },
       workers: states, elapsed: now - start, completedHere: completedHere,
-      remaining: pace.remaining(left, workers: states.count { !$0.attempts.isEmpty }), faults: faults,
+      remaining: pace.remaining(left, slots: states.reduce(0) { $0 + min($1.slots, $1.attempts.count) }),
+      faults: faults,
       isDraining: isDraining)
   }
 

@@ -24,11 +24,11 @@ struct Pace: Sendable {
     all.cells += 1
   }
 
-  /// The time that so many cells of each group take `workers` workers. A group that is not known yet is taken to be
+  /// The time that so many cells of each group take in so many slots. A group that is not known yet is taken to be
   /// like all others.
-  func remaining(_ cells: [Int], workers: Int) -> Duration? {
-    guard workers > 0, let usual = all.value else { return nil }
+  func remaining(_ cells: [Int], slots: Int) -> Duration? {
+    guard slots > 0, let usual = all.value else { return nil }
     let seconds = zip(cells, groups).reduce(0) { $0 + Double($1.0) * ($1.1.value ?? usual) }
-    return .seconds(seconds / Double(workers))
+    return .seconds(seconds / Double(slots))
   }
 }

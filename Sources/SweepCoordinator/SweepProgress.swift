@@ -18,7 +18,9 @@ public struct SweepProgress: Sendable, Hashable {
     public var host: String
     /// Its process on that machine.
     public var processIdentifier: Int
-    /// What it holds, the one that it runs first.
+    /// Cells that it runs at a time.
+    public var slots: Int
+    /// What it holds, those that it runs first.
     public var attempts: [Attempt]
   }
 
@@ -48,7 +50,7 @@ public struct SweepProgress: Sendable, Hashable {
   public var elapsed: Duration
   /// Cells completed since this coordinator started.
   public var completedHere: Int
-  /// Time that the cells left over will take the workers that are busy now, at the pace of each method so far; `nil`
+  /// Time that the cells left over will take the slots that are busy now, at the pace of each method so far; `nil`
   /// while that cannot be said.
   public var remaining: Duration?
   /// Reproducibility faults found since this coordinator started.

@@ -2,17 +2,17 @@ public import Logging
 internal import SweepCore
 public import SweepWire
 
-/// A worker: a ``WorkerSession`` wired to a transport, an engine on its own thread, and the clock.
+/// A worker: a ``WorkerSession`` wired to a transport, its engines, and the clock.
 ///
 /// All that happens goes through one queue into the session, whose actions are performed in order. The session's task
-/// never blocks, so heartbeats leave on time while the engine trains.
+/// never blocks, so heartbeats leave on time while the engines train.
 public final class Worker: Sendable {
   /// Opens a connection to the coordinator; throws if the address cannot be one of a coordinator.
   public typealias Connect = @Sendable () async throws -> any WorkerTransport
 
   private let configuration: WorkerSession.Configuration
   private let connect: Connect
-  private let makeRunner: @Sendable () -> any CellRunner
+  private let launcher: any EngineLauncher
   private let clock: any WorkerClock
   private let logger: Logger
   private let inputs = Mailbox<WorkerLoop.Input>()
@@ -22,16 +22,16 @@ public final class Worker: Sendable {
   /// - Parameters:
   ///   - configuration: who the worker is and how patient.
   ///   - connect: opens a connection; called again after every loss.
-  ///   - makeRunner: makes the engine, on the engine's thread, when the first cell comes.
+  ///   - launcher: starts the engines.
   ///   - clock: what time it is.
   ///   - logger: where to tell people.
   public init(
     _ configuration: WorkerSession.Configuration, connect: @escaping Connect,
-    makeRunner: @escaping @Sendable () -> any CellRunner, clock: any WorkerClock = SystemClock(), logger: Logger
+    launcher: any EngineLauncher, clock: any WorkerClock = SystemClock(), logger: Logger
   ) {
     self.configuration = configuration
     self.connect = connect
-    self.makeRunner = makeRunner
+    self.launcher = launcher
     self.clock = clock
     self.logger = logger
   }
@@ -42,14 +42,10 @@ public final class Worker: Sendable {
   /// - Throws: what `connect` throws the first time: an address that can never work. Later failures are tried again.
   public func run() async throws -> WorkerOutcome {
     let inputs = inputs
-    let engine = EngineThread.start(
-      identity: configuration.identity, clock: clock, makeRunner: makeRunner
-    ) { attempt, outcome in
-      inputs.put([.finished(attempt, outcome)])
-    }
-    defer { engine.close() }
+    let engines = EnginePool(launcher) { inputs.put([.engine($0)]) }
+    defer { engines.close() }
     var loop = WorkerLoop(
-      session: WorkerSession(configuration), connect: connect, engine: engine, clock: clock, logger: logger,
+      session: WorkerSession(configuration), connect: connect, engines: engines, clock: clock, logger: logger,
       inputs: inputs)
     return try await loop.run()
   }

@@ -11,8 +11,8 @@ struct WorkerLoop {
     case connected(Int, Result<any WorkerTransport, any Error>)
     /// Something arrived over a connection.
     case arrived(Int, WorkerEvent)
-    /// The engine ended an attempt.
-    case finished(AttemptID, AttemptOutcome)
+    /// An engine said something, or ended.
+    case engine(WorkerSession.Event)
     /// The process is to stop.
     case stop(grace: Duration)
     /// A moment that was waited for has come.
@@ -21,7 +21,7 @@ struct WorkerLoop {
 
   private var session: WorkerSession
   private let connect: Worker.Connect
-  private let engine: EngineThread
+  private let engines: EnginePool
   private let clock: any WorkerClock
   private let logger: Logger
   private let inputs: Mailbox<Input>
@@ -36,12 +36,12 @@ struct WorkerLoop {
   private var outcome: WorkerOutcome?
 
   init(
-    session: WorkerSession, connect: @escaping Worker.Connect, engine: EngineThread, clock: any WorkerClock,
+    session: WorkerSession, connect: @escaping Worker.Connect, engines: EnginePool, clock: any WorkerClock,
     logger: Logger, inputs: Mailbox<Input>
   ) {
     self.session = session
     self.connect = connect
-    self.engine = engine
+    self.engines = engines
     self.clock = clock
     self.logger = logger
     self.inputs = inputs
@@ -82,13 +82,12 @@ struct WorkerLoop {
     case .arrived(connection, .disconnected): await handle(.disconnected)
     case .arrived(connection, .rejected(let reason)): await handle(.connectFailed(reason))
     case .arrived: break
-    case .finished(let attempt, let outcome):
-      log(attempt, outcome)
-      await handle(.finished(attempt, outcome))
+    case .engine(let event):
+      if case .finished(_, let attempt, let outcome) = event { log(attempt, outcome) }
+      await handle(event)
     case .stop(let grace): await handle(.stopRequested(grace: grace))
     case .due:
       alarm = nil
-      if let progress = engine.takeProgress() { await handle(.progressed(progress)) }
       await handle(.timeReached)
     }
   }
@@ -108,10 +107,12 @@ struct WorkerLoop {
     case .disconnect: giveUp()
     case .send(let messages):
       if let transport { transport.send(messages) } else { unsent += messages }
-    case .run(let cell, let artefacts):
+    case .startEngine(let slot): engines.start(slot: slot)
+    case .killEngine(let slot): engines.kill(slot: slot)
+    case .run(let slot, let cell, let artefacts):
       logger.info("cell started", metadata: ["cell": "\(cell.index)", "attempt": "\(cell.attempt.number)"])
-      engine.run(EngineThread.Job(cell: cell, artefacts: artefacts))
-    case .cancel(let attempt): engine.cancel(attempt)
+      engines.run(slot: slot, EngineJob(cell: cell, artefacts: artefacts))
+    case .cancel(let slot, let attempt): engines.cancel(slot: slot, attempt)
     case .note(let note): log(note)
     case .exit(let outcome):
       self.outcome = outcome
@@ -195,6 +196,9 @@ struct WorkerLoop {
         "another store: leases dropped", metadata: ["attempts": "\(attempts.map(\.number))"])
     case .ignored(let reason):
       logger.debug("message ignored", metadata: ["reason": "\(reason)"])
+    case .engineEnded(let slot, let reason, let pause):
+      let next = pause.map { "another is started in \($0)" } ?? "no other is started in its place"
+      logger.error("slot \(slot + 1): \(reason); \(next)")
     }
   }
 }

@@ -26,8 +26,9 @@ struct PDSweep: AsyncParsableCommand {
       """,
     version: "pdsweep \(version)",
     subcommands: [
-      PlanCommand.self, RunCommand.self, CoordinatorCommand.self, WorkerCommand.self, StatusCommand.self,
-      FrontierCommand.self, ExportCommand.self, KeysCommand.self, CorpusCommand.self, BenchCommand.self,
+      PlanCommand.self, RunCommand.self, CoordinatorCommand.self, WorkerCommand.self, EngineCommand.self,
+      StatusCommand.self, FrontierCommand.self, ExportCommand.self, KeysCommand.self, CorpusCommand.self,
+      BenchCommand.self,
     ]
   )
 }

@@ -14,7 +14,7 @@ internal import ZeroMQTransport
 struct SweepRun: Sendable {
   /// Where workers come from.
   enum Workforce: Sendable {
-    /// So many processes on this machine, started by this one.
+    /// So many engines on this machine, beneath a worker process that this one starts.
     case local(Int)
     /// Whoever connects.
     case anyone
@@ -65,14 +65,14 @@ struct SweepRun: Sendable {
         sweep: sweep.spec.name, coordinatorID: UUID().uuidString, storeID: store.storeID,
         artefacts: sweep.files.all.map { Artefact(digest: $1.digest, role: $0, path: $1.path, size: $1.size) }),
       store: watched, transport: transport, logger: logger(workforce))
-    let workers = localWorkers(workforce, transport.endpoint, coordinator)
+    let worker = localWorker(workforce, transport.endpoint, coordinator)
     let interruption = Mutex<Interruption?>(nil)
     let interruptions = Interruptions { signal in
       interruption.withLock { $0 = signal }
       display.remark("stopping: cells that run have \(Self.grace.estimate) to finish; once more ends at once")
-      Task { await stop(coordinator, workers) }
+      Task { await stop(coordinator, worker) }
     } onSecond: {
-      workers?.kill()
+      worker?.kill()
     }
     defer { withExtendedLifetime(interruptions) {} }
 
@@ -80,12 +80,12 @@ struct SweepRun: Sendable {
       if case .anyone = workforce, !options.quiet {
         Terminal.writeError("pdsweep: workers may connect to \(transport.endpoint)")
       }
-      workers?.start()
+      worker?.start()
     }
     let result = await Task { try await coordinator.run() }.follow(coordinator.progress) { progress in
       display.show(progress, best: watched.best)
     }
-    await workers?.stop(patience: .seconds(5))
+    await worker?.stop(patience: .seconds(5))
     display.end()
     let last = try result.get()
     let reported = try reportedSweep()
@@ -95,36 +95,35 @@ struct SweepRun: Sendable {
 
   // MARK: - Workers
 
-  private func localWorkers(
+  private func localWorker(
     _ workforce: Workforce, _ endpoint: Endpoint, _ coordinator: Coordinator
-  ) -> LocalWorkers? {
+  ) -> LocalWorker? {
     guard case .local(let count) = workforce else { return nil }
-    let program = Bundle.main.executablePath ?? CommandLine.arguments[0]
-    return LocalWorkers(
-      count: count, executable: URL(fileURLWithPath: program),
-      arguments: ["worker", "--connect", "\(endpoint)", "--quiet", "--ends-with-input"]
+    return LocalWorker(
+      arguments: ["worker", "--connect", "\(endpoint)", "--slots", "\(count)", "--grace", "0", "--of-run"]
     ) { event in
       switch event {
-      case .notStarted(let place, let reason):
-        display.remark("worker \(place + 1) cannot be started: \(reason)")
-      case .died(let place, let process, let exit, let lastWords, let verdict):
-        let words = lastWords.map { "; its last words: \($0)" } ?? ""
+      case .said(let line):
+        display.remark(String(line.trimmingPrefix("pdsweep: ")))
+      case .notStarted(let reason):
+        display.remark("the worker process cannot be started: \(reason)")
+      case .died(let process, let exit, let verdict):
         let next =
           switch verdict {
-          case .restart(let pause): "; another is started in \(pause)"
-          case .giveUp, .done: "; no other is started in its place"
+          case .restart(let pause): "another is started in \(pause)"
+          case .giveUp, .done: "no other is started in its place"
           }
-        display.remark("worker \(place + 1) (process \(process)) ended with \(exit)\(words)\(next)")
-      case .allGone:
+        display.remark("the worker process (\(process)) ended with \(exit); \(next)")
+      case .gone:
         Task { await coordinator.drain() }
       }
     }
   }
 
-  private func stop(_ coordinator: Coordinator, _ workers: LocalWorkers?) async {
+  private func stop(_ coordinator: Coordinator, _ worker: LocalWorker?) async {
     await coordinator.drain()
     try? await Task.sleep(for: Self.grace)
-    workers?.handBack()
+    worker?.handBack()
   }
 
   private func logger(_ workforce: Workforce) -> Logger {

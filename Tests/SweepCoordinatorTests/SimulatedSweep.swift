@@ -197,7 +197,7 @@ struct SimulatedSweep {
       memoryMiB: 1024, slots: 1, build: "build")
     let generator = SeededGenerator(seed: UInt64(workersBorn))
     workers[workersBorn] = SimulatedWorker(
-      session: WorkerSession(.init(identity: identity), generator: generator))
+      session: WorkerSession(.init(identity: identity, engineSilence: .seconds(86_400)), generator: generator))
     note("worker-\(workersBorn) starts")
     feed(workersBorn, .started)
   }
@@ -206,7 +206,7 @@ struct SimulatedSweep {
     guard let worker = workers[index], worker.frozenUntil <= now else { return }
     if let (cell, until) = worker.running, until <= now {
       workers[index]?.running = nil
-      feed(index, .finished(cell.attempt, outcome(of: cell)))
+      feed(index, .finished(slot: 0, cell.attempt, outcome(of: cell)))
     }
     if let deadline = workers[index]?.session.nextDeadline, deadline <= instant { feed(index, .timeReached) }
   }
@@ -235,13 +235,15 @@ struct SimulatedSweep {
     case .send(let messages):
       guard let number = workers[index]?.connection else { return }
       for message in messages { send(.toCoordinator(number, message), over: number) }
-    case .run(let cell, _):
+    case .startEngine(let slot): feed(index, .engineReady(slot: slot))
+    case .killEngine: preconditionFailure("no engine of a simulation is ever in want")
+    case .run(_, let cell, _):
       let duration = Int64.random(in: 50_000_000...6_000_000_000, using: &random)
       workers[index]?.running = (cell, now + duration)
-    case .cancel(let attempt):
+    case .cancel(let slot, let attempt):
       guard let running = workers[index]?.running, running.cell.attempt == attempt else { return }
       workers[index]?.running = nil
-      feed(index, .finished(attempt, .failure(CellFailure(kind: .preempted, message: "cancelled"))))
+      feed(index, .finished(slot: slot, attempt, .failure(CellFailure(kind: .preempted, message: "cancelled"))))
     case .note: break
     case .exit(let outcome):
       note("worker-\(index) ends: \(outcome)")

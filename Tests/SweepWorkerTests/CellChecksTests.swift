@@ -124,7 +124,8 @@ import Testing
     var stage = Stage { (_, _, _, _) throws(CellFailure) in
       throw CellFailure(kind: kinds.withLock { $0.removeFirst() }, message: "as the engine says")
     }
-    let outcomes = try await stage.play(Array(repeating: files.cell, count: 4), artefacts: files.artefacts)
+    let outcomes = try await stage.play(
+      Array(repeating: files.cell, count: CellFailure.Kind.allCases.count - 1), artefacts: files.artefacts)
     #expect(failures(outcomes).map(\.kind) == CellFailure.Kind.allCases.filter { $0 != .workerLost })
     #expect(failures(outcomes).allSatisfy { $0.message == "as the engine says" })
   }

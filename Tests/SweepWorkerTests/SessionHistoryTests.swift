@@ -23,15 +23,20 @@ import Testing
   @Test("Histories reach every end and every phase")
   func coverage() {
     var ends: Set<String> = []
-    var delivered = 0
+    var fates: Set<String> = []
+    var (delivered, kills) = (0, 0)
     for seed in 0..<2000 as Range<UInt64> {
       var history = History(seed)
       for _ in 0..<80 where history.end == nil { history.step() }
       if let end = history.end { ends.insert(String(String(describing: end).prefix { $0.isLetter })) }
       delivered += history.delivered
+      kills += history.kills
+      fates.formUnion(history.fates)
     }
-    #expect(ends == ["drained", "stopped", "refused", "gaveUp"])
+    #expect(ends == ["drained", "stopped", "refused", "gaveUp", "unfit"])
     #expect(delivered > 2000)
+    #expect(fates == ["crashed", "out-of-memory", "preempted", "worker-unfit"])
+    #expect(kills > 50)
   }
 }
 
@@ -43,16 +48,25 @@ private struct History {
   private var now = Instant(nanoseconds: 0)
   private var nextAttempt: UInt64 = 1
   private var hasStarted = false
+  private let brokenEngines: Bool
   private(set) var end: WorkerOutcome?
   private(set) var delivered = 0
+  /// Engines that were killed, and the kinds of failures reported that no engine spoke of.
+  private(set) var kills = 0
+  private(set) var fates: Set<String> = []
   private(set) var log: [WorkerSession.Event] = []
 
   init(_ seed: UInt64) {
     random = Seeded(seed)
     let patience: [Duration?] = [nil, .seconds(3), .seconds(30)]
+    var identity = WorkerIdentity.example
+    identity.slots = Int.random(in: 1...3, using: &random)
     let configuration = WorkerSession.Configuration(
-      identity: .example, credit: Int.random(in: 1...4, using: &random),
-      giveUpAfter: patience.randomElement(using: &random) ?? nil)
+      identity: identity, prefetch: Int.random(in: 0...2, using: &random),
+      giveUpAfter: patience.randomElement(using: &random) ?? nil,
+      engineSilence: .milliseconds(Int.random(in: 400...6000, using: &random)),
+      enginePatience: .milliseconds(Int.random(in: 300...6000, using: &random)))
+    brokenEngines = Int.random(in: 0..<8, using: &random) == 0
     session = WorkerSession(configuration, generator: Seeded(seed &+ 1))
     model = SessionModel(configuration)
   }
@@ -66,8 +80,13 @@ private struct History {
     for action in actions {
       switch action {
       case .exit(let outcome): end = outcome
-      case .send(let messages): for case .result in messages { delivered += 1 }
-      case .connect, .disconnect, .run, .cancel, .note: break
+      case .send(let messages):
+        for case .result in messages { delivered += 1 }
+        for case .failure(_, let failure) in messages where failure.kind != .engineFault {
+          fates.insert(failure.kind.rawValue)
+        }
+      case .killEngine: kills += 1
+      case .connect, .disconnect, .startEngine, .run, .cancel, .note: break
       }
     }
   }
@@ -75,14 +94,14 @@ private struct History {
   /// Moves time and chooses what happens next.
   private mutating func draw() -> WorkerSession.Event {
     switch Int.random(in: 0..<100, using: &random) {
-    case 0..<30:
+    case 0..<25:
       now = max(now, session.nextDeadline ?? now)
       return .timeReached
-    case 30..<32:
+    case 25..<27:
       // The machine sleeps.
       now = now + .seconds(Int.random(in: 1...5000, using: &random))
       return .timeReached
-    case 32..<60: return engine() ?? .received(message())
+    case 27..<60: return engine() ?? .received(message())
     case 60..<63:
       return isGreeting && Bool.random(using: &random) ? .connectFailed("no route") : .disconnected
     case 63: return .undecodable([.frameCount(1), .unknownVersion(9)].randomElement(using: &random) ?? .frameCount(2))
@@ -99,17 +118,31 @@ private struct History {
     if case .greeting = model.link { true } else { false }
   }
 
-  /// Something that the engine reports, if it runs.
+  /// Something that an engine reports, if there is one.
   private mutating func engine() -> WorkerSession.Event? {
-    guard let running = model.running else { return nil }
-    let attempt = running.attempt
-    switch Int.random(in: 0..<4, using: &random) {
-    case 0:
-      return .progressed(AttemptProgress(attempt: attempt, step: log.count, steps: 1000, loss: Double(log.count)))
-    case 1: return .finished(attempt, .failure(CellFailure(kind: .engineFault, message: "fault \(log.count)")))
+    let live = model.engines.indices.filter { model.engines[$0].state != .absent }
+    guard let slot = live.randomElement(using: &random) else { return nil }
+    let engine = model.engines[slot]
+    // Some histories have engines that never start.
+    let isBroken = brokenEngines && engine.state == .starting
+    if isBroken || engine.state == .ending && Bool.random(using: &random) || Int.random(in: 0..<12, using: &random) == 0
+    {
+      let wantedMemory = Int.random(in: 0..<4, using: &random) == 0
+      return .engineEnded(slot: slot, EngineEnd(description: "signal 9", wantedMemory: wantedMemory))
+    }
+    if engine.state == .starting { return .engineReady(slot: slot) }
+    guard let attempt = engine.running?.attempt else { return .engineAlive(slot: slot) }
+    switch Int.random(in: 0..<8, using: &random) {
+    case 0..<2:
+      let progress = AttemptProgress(attempt: attempt, step: log.count, steps: 1000, loss: Double(log.count))
+      return .progressed(slot: slot, progress)
+    case 2: return .engineAlive(slot: slot)
+    case 3..<5:
+      let failure = CellFailure(kind: .engineFault, message: "fault \(log.count)")
+      return .finished(slot: slot, attempt, .failure(failure))
     default:
       return .finished(
-        attempt,
+        slot: slot, attempt,
         .result(
           AttemptResult(attempt: attempt, fingerprint: SHA256Digest(of: "cell"), result: [1], report: [2])))
     }

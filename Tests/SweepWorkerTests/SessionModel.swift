@@ -19,14 +19,34 @@ struct SessionModel {
 
   enum Outcome: Equatable {
     case exactly(FromWorker)
-    case handedBack
+    case failed(CellFailure.Kind)
   }
 
   struct Running {
     var attempt: AttemptID
     var progress: AttemptProgress
     var isUnwanted = false
-    var isCancelled = false
+    var cancelled: Duration?
+  }
+
+  /// What is known of the engine of a slot.
+  struct Engine {
+    enum State {
+      case absent, starting, live, ending
+    }
+
+    var state = State.absent
+    var running: Running?
+    /// In listening time, as all that follows.
+    var started = Duration.zero
+    var lastSign = Duration.zero
+    var ended = Duration.zero
+    var wasReady = false
+    /// Ends in a row before the engine was ready.
+    var failedStarts = 0
+    var isAbandoned: Bool { failedStarts >= 6 }
+    var isUsable: Bool { state == .live }
+    var isPromising: Bool { state == .live || state == .starting }
   }
 
   let configuration: WorkerSession.Configuration
@@ -34,7 +54,7 @@ struct SessionModel {
   private(set) var link = Link.none
   private(set) var mode = Mode.working
   private(set) var waiting: [LeasedCell] = []
-  private(set) var running: Running?
+  private(set) var engines: [Engine] = []
   private(set) var ended: [AttemptID: Outcome] = [:]
   private(set) var hasExited = false
   private var context: Welcome?
@@ -44,6 +64,10 @@ struct SessionModel {
   private var lastBeat = Instant(nanoseconds: 0)
   private var losses = 0
   private var refusal: String?
+  /// The credit that the coordinator was told last on this connection.
+  private var told: Int?
+  /// Time in which the session listened: gaps of more than a quarter of the engines' longest silence do not count.
+  private var listened = Duration.zero
 
   /// What was found to be wrong.
   private(set) var faults: [String] = []
@@ -55,9 +79,11 @@ struct SessionModel {
   /// What the worker answers for.
   var held: Set<AttemptID> {
     var held = Set(waiting.map(\.attempt)).union(ended.keys)
-    if let running, !running.isUnwanted { held.insert(running.attempt) }
+    for running in engines.compactMap(\.running) where !running.isUnwanted { held.insert(running.attempt) }
     return held
   }
+
+  private var hasRunning: Bool { engines.contains { $0.running != nil } }
 
   var isOpen: Bool {
     if case .open = link { true } else { false }
@@ -73,11 +99,12 @@ struct SessionModel {
   mutating func follow(
     _ event: WorkerSession.Event, at now: Instant, _ actions: [WorkerSession.Action], nextDeadline: Instant?
   ) {
+    let gap = now - self.now
+    if gap <= configuration.engineSilence / 4 { listened += gap }
     self.now = now
     guard !hasExited else {
       expect(actions.isEmpty, "acts after the end")
       expect(nextDeadline == nil, "waits after the end")
-      if case .finished = event { running = nil }
       return
     }
     let wasCut = duty(of: event)
@@ -121,19 +148,30 @@ struct SessionModel {
 
   private mutating func take(_ event: WorkerSession.Event) {
     switch event {
-    case .started: lastContact = now
+    case .started:
+      lastContact = now
+      engines = Array(repeating: Engine(), count: configuration.identity.slots)
     case .connectFailed, .disconnected, .timeReached: break
     case .undecodable(let error):
       if isGreeting, case .unknownVersion = error { refusal = error.description }
-    case .progressed(let progress): running?.progress = progress
-    case .finished(let attempt, let outcome):
-      if running?.isUnwanted == false {
+    case .engineReady(let slot):
+      if engines[slot].state == .starting { engines[slot].state = .live }
+      engines[slot].wasReady = true
+      engines[slot].lastSign = listened
+    case .engineAlive(let slot): engines[slot].lastSign = listened
+    case .progressed(let slot, let progress):
+      engines[slot].running?.progress = progress
+      engines[slot].lastSign = listened
+    case .finished(let slot, let attempt, let outcome):
+      if engines[slot].running?.isUnwanted == false {
         switch outcome {
         case .result(let result): ended[attempt] = .exactly(.result(result))
         case .failure(let failure): ended[attempt] = .exactly(.failure(attempt: attempt, failure))
         }
       }
-      running = nil
+      engines[slot].running = nil
+      engines[slot].lastSign = listened
+    case .engineEnded(let slot, let end): engineEnded(slot, end)
     case .stopRequested(let grace):
       var cancelling = now + grace
       if case .stopping(let earlier, _) = mode { cancelling = min(cancelling, earlier) }
@@ -143,6 +181,27 @@ struct SessionModel {
     }
   }
 
+  private mutating func engineEnded(_ slot: Int, _ end: EngineEnd) {
+    let engine = engines[slot]
+    if let running = engine.running, !running.isUnwanted {
+      let wasKilled = engine.state == .ending
+      let isDeaf =
+        wasKilled && running.cancelled != nil && engine.lastSign + configuration.engineSilence > listened
+      ended[running.attempt] = .failed(isDeaf ? .preempted : !wasKilled && end.wantedMemory ? .outOfMemory : .crashed)
+    }
+    engines[slot].running = nil
+    engines[slot].state = .absent
+    engines[slot].ended = listened
+    engines[slot].failedStarts = engine.wasReady ? 0 : engine.failedStarts + 1
+    engines[slot].wasReady = false
+    if engines.allSatisfy(\.isAbandoned) {
+      for cell in waiting { ended[cell.attempt] = .failed(.workerUnfit) }
+      waiting = []
+      if case .stopping = mode {} else { mode = .stopping(cancelling: now, leaving: now + configuration.farewell) }
+    }
+    if !engines.contains(where: \.isPromising) { handBack() }
+  }
+
   private mutating func hear(_ message: ToWorker) {
     switch (link, message) {
     case (.greeting, .welcome(let new)), (.open, .welcome(let new)):
@@ -150,7 +209,7 @@ struct SessionModel {
         waiting = []
         ended = [:]
         sent = [:]
-        running?.isUnwanted = true
+        for slot in engines.indices { engines[slot].running?.isUnwanted = true }
       }
       context = new
       link = .open
@@ -166,15 +225,17 @@ struct SessionModel {
       switch message {
       case .welcome: break
       case .lease(let cells):
-        for cell in cells where !held.contains(cell.attempt) && running?.attempt != cell.attempt {
-          waiting.append(cell)
+        for cell in cells where !held.contains(cell.attempt) {
+          if !engines.contains(where: { $0.running?.attempt == cell.attempt }) { waiting.append(cell) }
         }
-        if case .working = mode {} else { handBack() }
+        if case .working = mode, engines.contains(where: \.isPromising) {} else { handBack() }
       case .acknowledge(let attempts): for attempt in attempts { forget(attempt) }
       case .revoke(let attempts):
         for attempt in attempts {
           forget(attempt)
-          if running?.attempt == attempt { running?.isUnwanted = true }
+          for slot in engines.indices where engines[slot].running?.attempt == attempt {
+            engines[slot].running?.isUnwanted = true
+          }
         }
         waiting.removeAll { attempts.contains($0.attempt) }
       case .drain:
@@ -194,7 +255,7 @@ struct SessionModel {
   }
 
   private mutating func handBack() {
-    for cell in waiting { ended[cell.attempt] = .handedBack }
+    for cell in waiting { ended[cell.attempt] = .failed(.preempted) }
     waiting = []
   }
 
@@ -210,25 +271,55 @@ struct SessionModel {
       link = .none
       losses += 1
       sent = [:]
+      told = nil
     case .send(let messages):
       expect(!messages.isEmpty, "sends nothing")
       for message in messages { say(message) }
-    case .run(let cell, let artefacts):
-      expect(running == nil, "runs two cells")
+    case .startEngine(let slot):
+      expect(engines[slot].state == .absent && !engines[slot].isAbandoned, "starts an engine where there is one")
+      if case .working = mode {} else { expect(false, "starts an engine before the end") }
+      engines[slot].state = .starting
+      engines[slot].started = listened
+      engines[slot].lastSign = listened
+    case .killEngine(let slot):
+      expect(engines[slot].isPromising, "kills an engine that is not there")
+      expect(isOverdue(engines[slot]), "kills an engine that is well")
+      engines[slot].state = .ending
+      if !engines.contains(where: \.isPromising) { handBack() }
+    case .run(let slot, let cell, let artefacts):
+      expect(engines[slot].isUsable && engines[slot].running == nil, "runs a cell where none can run")
       expect(waiting.first == cell, "runs a cell out of order")
       expect(artefacts == context?.artefacts, "runs with another sweep's files")
       if case .working = mode {} else { expect(false, "starts a cell before the end") }
       if !waiting.isEmpty { waiting.removeFirst() }
-      running = Running(
+      engines[slot].running = Running(
         attempt: cell.attempt, progress: AttemptProgress(attempt: cell.attempt, step: 0, steps: 0, loss: nil))
-    case .cancel(let attempt):
-      expect(running?.attempt == attempt && running?.isCancelled == false, "cancels what does not run")
-      running?.isCancelled = true
+    case .cancel(let slot, let attempt):
+      let running = engines[slot].running
+      expect(running?.attempt == attempt && running?.cancelled == nil, "cancels what does not run")
+      engines[slot].running?.cancelled = listened
     case .note: break
     case .exit(let outcome):
       expect(isLast, "acts after the end")
       leave(outcome)
     }
+  }
+
+  /// Whether an engine has given no sign for too long, or does not do what it was told to.
+  private func isOverdue(_ engine: Engine) -> Bool {
+    switch engine.state {
+    case .absent, .ending: return false
+    case .starting: return listened - engine.started >= configuration.enginePatience
+    case .live:
+      let isDeaf = engine.running?.cancelled.map { listened - $0 >= configuration.enginePatience } ?? false
+      return isDeaf || listened - engine.lastSign >= configuration.engineSilence
+    }
+  }
+
+  private var credit: Int {
+    guard case .working = mode else { return 0 }
+    let usable = engines.count(where: \.isUsable)
+    return usable == 0 ? 0 : usable + configuration.prefetch
   }
 
   private mutating func say(_ message: FromWorker) {
@@ -242,15 +333,12 @@ struct SessionModel {
     case (.greeting, _): expect(false, "speaks before the welcome")
     case (.open, .hello): expect(false, "says hello twice")
     case (.open, .ready(let credit)):
-      if case .working = mode {
-        expect(credit == configuration.credit, "asks for another credit")
-      } else {
-        expect(credit == 0, "asks for cells before the end")
-      }
+      expect(credit == self.credit, "asks for another credit")
+      told = credit
     case (.open, .heartbeat(let named)):
       lastBeat = now
       expect(Set(named.map(\.attempt)) == held && named.count == held.count, "heartbeat misstates what is held")
-      if let running, !running.isUnwanted {
+      for running in engines.compactMap(\.running) where !running.isUnwanted {
         expect(named.contains(running.progress), "heartbeat misstates the progress")
       }
     case (.open, .result(let result)): deliver(result.attempt, message)
@@ -264,10 +352,10 @@ struct SessionModel {
   private mutating func deliver(_ attempt: AttemptID, _ message: FromWorker) {
     switch ended[attempt] {
     case .exactly(let outcome): expect(outcome == message, "alters an outcome")
-    case .handedBack:
-      if case .failure(_, let failure) = message, failure.kind == .preempted {
+    case .failed(let kind):
+      if case .failure(_, let failure) = message, failure.kind == kind {
       } else {
-        expect(false, "alters what is handed back")
+        expect(false, "reports \(kind) as \(message)")
       }
     case nil: expect(false, "delivers what it does not have")
     }
@@ -280,17 +368,23 @@ struct SessionModel {
     switch outcome {
     case .drained:
       if case .draining = mode {} else { expect(false, "drains unasked") }
-      expect(held.isEmpty && running == nil, "ends before all is delivered")
+      expect(held.isEmpty && !hasRunning, "ends before all is delivered")
     case .stopped(let undelivered):
       expect(undelivered == held.count, "misstates what is undelivered")
       guard case .stopping(_, let leaving) = mode else { return expect(false, "stops unasked") }
-      expect(now >= leaving || held.isEmpty && running == nil, "stops before all is delivered")
+      expect(now >= leaving || held.isEmpty && !hasRunning, "stops before all is delivered")
     case .refused(let reason): expect(reason == refusal, "takes something for a refusal")
     case .gaveUp:
       guard let patience = configuration.giveUpAfter else { return expect(false, "gives up though patient") }
       expect(now - lastContact >= patience && losses > 1, "gives up too soon")
+    case .unfit:
+      expect(engines.allSatisfy(\.isAbandoned), "finds itself unfit though it has engines")
+      guard case .stopping(_, let leaving) = mode else { return expect(false, "ends without a reason") }
+      expect(now >= leaving || held.isEmpty, "ends before all is delivered")
     }
-    if let running { expect(running.isCancelled, "leaves the engine running") }
+    for engine in engines where engine.state == .live {
+      if let running = engine.running { expect(running.cancelled != nil, "leaves an engine running") }
+    }
   }
 
   // MARK: What must hold after every step
@@ -300,21 +394,37 @@ struct SessionModel {
     guard !hasExited else { return }
     if isOpen {
       for attempt in ended.keys { expect(sent[attempt] != nil, "withholds an outcome") }
+      expect(told == credit, "withholds its credit")
     }
     switch mode {
-    case .working: expect(running != nil || waiting.isEmpty, "idles with cells waiting")
+    case .working:
+      let isIdle = engines.contains { $0.isUsable && $0.running == nil }
+      expect(!isIdle || waiting.isEmpty || context == nil, "idles with cells waiting")
+      expect(engines.contains(where: \.isPromising) || waiting.isEmpty, "keeps cells without engines")
     case .draining:
       expect(waiting.isEmpty, "keeps cells while draining")
-      expect(running != nil || !held.isEmpty, "stays with nothing to do")
+      expect(hasRunning || !held.isEmpty, "stays with nothing to do")
     case .stopping(let cancelling, let leaving):
       expect(waiting.isEmpty, "keeps cells while stopping")
-      expect(running != nil || !held.isEmpty, "stays with nothing to do")
+      expect(hasRunning || !held.isEmpty, "stays with nothing to do")
       if case .timeReached = event {
-        expect(running == nil || now < cancelling || running?.isCancelled == true, "lets a cell run on")
+        for engine in engines where engine.state == .live {
+          guard let running = engine.running else { continue }
+          expect(now < cancelling || running.cancelled != nil, "lets a cell run on")
+        }
         expect(now < leaving, "stays too long")
       }
     }
-    if let running, running.isUnwanted { expect(running.isCancelled, "runs what is unwanted") }
+    for engine in engines where engine.state == .live {
+      if let running = engine.running, running.isUnwanted { expect(running.cancelled != nil, "runs what is unwanted") }
+    }
+    if case .timeReached = event {
+      for engine in engines {
+        expect(!isOverdue(engine), "bears with an engine that is not well")
+        guard case .working = mode, engine.state == .absent, !engine.isAbandoned else { continue }
+        expect(listened - engine.ended < .milliseconds(6400), "leaves a slot empty")
+      }
+    }
     if isGreeting, case .greeting(_, false) = link { expect(false, "connects without a hello") }
   }
 
@@ -332,7 +442,11 @@ struct SessionModel {
     }
     if case .stopping(let cancelling, let leaving) = mode {
       expect(deadline <= max(leaving, now), "overlooks the end")
-      if let running, !running.isCancelled { expect(deadline <= max(cancelling, now), "overlooks the grace") }
+      let isUncancelled = engines.contains { $0.state == .live && $0.running.map { $0.cancelled == nil } == true }
+      if isUncancelled { expect(deadline <= max(cancelling, now), "overlooks the grace") }
+    }
+    if engines.contains(where: \.isPromising) {
+      expect(deadline <= now + configuration.engineSilence / 4, "does not look after its engines")
     }
   }
 }

@@ -22,6 +22,33 @@ struct ScriptedRunner: CellRunner {
   }
 }
 
+/// Engines on threads of this process, behind pipes as those of processes are.
+struct ThreadEngines: EngineLauncher {
+  let clock: any WorkerClock
+  let script: ScriptedRunner.Script
+
+  func launch(
+    slot: Int, onEnd: @escaping @Sendable (EngineEnd) -> Void
+  ) throws(EngineLaunchError) -> LaunchedEngine {
+    let (input, output) = (Pipe(), Pipe())
+    let server = EngineServer(
+      signature: EngineSignature(host: "node", version: "1.2.3"), clock: clock, pulse: .milliseconds(1)
+    ) { [script] in ScriptedRunner(script: script) }
+    let thread = Thread {
+      do throws(EngineInputError) {
+        try server.serve(input: input.fileHandleForReading, output: output.fileHandleForWriting)
+        onEnd(EngineEnd(description: "the thread ended", wantedMemory: false))
+      } catch {
+        onEnd(EngineEnd(description: error.description, wantedMemory: false))
+      }
+    }
+    thread.start()
+    return LaunchedEngine(input: input.fileHandleForWriting, output: output.fileHandleForReading) {
+      try? input.fileHandleForReading.close()
+    }
+  }
+}
+
 /// A worker between a scripted engine and a coordinator that is played by the test.
 struct Stage {
   let hub = InMemoryTransport()
@@ -36,7 +63,7 @@ struct Stage {
     logger.logLevel = .critical
     let worker = Worker(
       WorkerSession.Configuration(identity: .example), connect: { [hub] in hub.connect() },
-      makeRunner: { ScriptedRunner(script: script) }, clock: clock, logger: logger)
+      launcher: ThreadEngines(clock: clock, script: script), clock: clock, logger: logger)
     self.worker = worker
     arrivals = hub.incoming.makeAsyncIterator()
     ending = Task { try await worker.run() }
@@ -56,8 +83,11 @@ struct Stage {
   mutating func admit(artefacts: [Artefact] = []) async -> (peer: PeerID, hello: Hello)? {
     guard let (peer, message) = await next(), case .hello(let hello) = message else { return nil }
     say(.welcome(welcome(artefacts: artefacts)), to: peer)
-    guard let (_, ready) = await next(), ready == .ready(credit: 2) else { return nil }
-    return (peer, hello)
+    // The engine may become ready before the welcome or after it.
+    while let (_, ready) = await next() {
+      if ready == .ready(credit: 2) { return (peer, hello) }
+    }
+    return nil
   }
 
   func say(_ message: ToWorker, to peer: PeerID) {

@@ -7,13 +7,16 @@ import Testing
 @Suite struct WorkerSessionTests {
   private func session(giveUpAfter: Duration? = nil) -> WorkerSession {
     WorkerSession(
-      WorkerSession.Configuration(identity: .example, giveUpAfter: giveUpAfter), generator: Seeded(1))
+      WorkerSession.Configuration(
+        identity: .example, giveUpAfter: giveUpAfter, engineSilence: .seconds(1_000_000),
+        enginePatience: .seconds(1_000_000)), generator: Seeded(1))
   }
 
-  /// A session that was welcomed at second 0.
+  /// A session with one engine that was welcomed at second 0.
   private func admitted(giveUpAfter: Duration? = nil) -> WorkerSession {
     var session = session(giveUpAfter: giveUpAfter)
     _ = session.handle(.started, at: Instant(0))
+    _ = session.handle(.engineReady(slot: 0), at: Instant(0))
     _ = session.handle(.received(.welcome(welcome())), at: Instant(0))
     return session
   }
@@ -40,27 +43,30 @@ import Testing
   func oneCell() {
     var session = session()
     #expect(session.nextDeadline == nil)
-    #expect(session.handle(.started, at: Instant(0)) == [.connect, .send([hello()])])
+    #expect(session.handle(.started, at: Instant(0)) == [.startEngine(slot: 0), .connect, .send([hello()])])
     let context = welcome()
     #expect(
       session.handle(.received(.welcome(context)), at: Instant(0.1)) == [
-        .note(.welcomed(context)), .send([.ready(credit: 2)]),
+        .note(.welcomed(context)), .send([.ready(credit: 0)]),
       ])
+    #expect(session.handle(.engineReady(slot: 0), at: Instant(0.1)) == [.send([.ready(credit: 2)])])
     #expect(
-      session.handle(.received(.lease([lease(1), lease(2)])), at: Instant(0.2)) == [.run(lease(1), artefacts: [])])
+      session.handle(.received(.lease([lease(1), lease(2)])), at: Instant(0.2)) == [
+        .run(slot: 0, lease(1), artefacts: [])
+      ])
     #expect(session.nextDeadline == Instant(0.6))
     let progress = AttemptProgress(attempt: AttemptID(1), step: 3, steps: 9, loss: 0.5)
-    #expect(session.handle(.progressed(progress), at: Instant(0.3)) == [])
+    #expect(session.handle(.progressed(slot: 0, progress), at: Instant(0.3)) == [])
     let waits = AttemptProgress(attempt: AttemptID(2), step: 0, steps: 0, loss: nil)
     #expect(session.handle(.timeReached, at: Instant(0.6)) == [.send([.heartbeat([progress, waits])])])
     #expect(
-      session.handle(.finished(AttemptID(1), .result(outcome(1))), at: Instant(0.7)) == [
-        .send([.result(outcome(1))]), .run(lease(2), artefacts: []),
+      session.handle(.finished(slot: 0, AttemptID(1), .result(outcome(1))), at: Instant(0.7)) == [
+        .run(slot: 0, lease(2), artefacts: []), .send([.result(outcome(1))]),
       ])
     #expect(session.handle(.received(.acknowledge([AttemptID(1)])), at: Instant(0.8)) == [])
     let failure = CellFailure(kind: .diverged, message: "loss is not a number")
     #expect(
-      session.handle(.finished(AttemptID(2), .failure(failure)), at: Instant(0.9)) == [
+      session.handle(.finished(slot: 0, AttemptID(2), .failure(failure)), at: Instant(0.9)) == [
         .send([.failure(attempt: AttemptID(2), failure)])
       ])
     #expect(session.handle(.received(.acknowledge([AttemptID(2)])), at: Instant(1)) == [])
@@ -76,7 +82,7 @@ import Testing
   func outcomeIsRepeated() {
     var session = admitted()
     _ = session.handle(.received(.lease([lease(1)])), at: Instant(0))
-    _ = session.handle(.finished(AttemptID(1), .result(outcome(1))), at: Instant(0.1))
+    _ = session.handle(.finished(slot: 0, AttemptID(1), .result(outcome(1))), at: Instant(0.1))
     let named = FromWorker.heartbeat([AttemptProgress(attempt: AttemptID(1), step: 0, steps: 0, loss: nil)])
     for beat in 1...4 {
       let now = Instant(Double(beat) * 0.5)
@@ -100,8 +106,8 @@ import Testing
     #expect(pause >= .milliseconds(50) && pause <= .milliseconds(100))
     #expect(session.nextDeadline == Instant(2) + pause)
     #expect(
-      session.handle(.finished(AttemptID(1), .result(outcome(1))), at: Instant(2.01)) == [
-        .run(lease(2), artefacts: [])
+      session.handle(.finished(slot: 0, AttemptID(1), .result(outcome(1))), at: Instant(2.01)) == [
+        .run(slot: 0, lease(2), artefacts: [])
       ])
     // What crosses the decision to give the connection up is counted.
     _ = session.handle(.received(.lease([lease(3)])), at: Instant(2.02))
@@ -171,17 +177,17 @@ import Testing
   func revocation() {
     var session = admitted()
     _ = session.handle(.received(.lease([lease(1), lease(2), lease(3)])), at: Instant(0))
-    _ = session.handle(.finished(AttemptID(1), .result(outcome(1))), at: Instant(0.1))
+    _ = session.handle(.finished(slot: 0, AttemptID(1), .result(outcome(1))), at: Instant(0.1))
     #expect(
       session.handle(.received(.revoke([AttemptID(1), AttemptID(2), AttemptID(3), AttemptID(9)])), at: Instant(0.2))
-        == [.cancel(AttemptID(2))])
+        == [.cancel(slot: 0, AttemptID(2))])
     #expect(session.handle(.received(.revoke([AttemptID(2)])), at: Instant(0.3)) == [])
     #expect(session.handle(.timeReached, at: Instant(0.5)) == [.send([.heartbeat([]), .ready(credit: 2)])])
     #expect(session.handle(.received(.lease([lease(4)])), at: Instant(0.6)) == [])
     let preempted = CellFailure(kind: .preempted, message: "cancelled")
     #expect(
-      session.handle(.finished(AttemptID(2), .failure(preempted)), at: Instant(0.7)) == [
-        .run(lease(4), artefacts: [])
+      session.handle(.finished(slot: 0, AttemptID(2), .failure(preempted)), at: Instant(0.7)) == [
+        .run(slot: 0, lease(4), artefacts: [])
       ])
   }
 
@@ -191,13 +197,15 @@ import Testing
     _ = session.handle(.received(.lease([lease(1), lease(2), lease(2)])), at: Instant(0))
     #expect(session.ignoredMessages == 1)
     #expect(
-      session.handle(.finished(AttemptID(1), .result(outcome(1))), at: Instant(0.1)) == [
-        .send([.result(outcome(1))]), .run(lease(2), artefacts: []),
+      session.handle(.finished(slot: 0, AttemptID(1), .result(outcome(1))), at: Instant(0.1)) == [
+        .run(slot: 0, lease(2), artefacts: []), .send([.result(outcome(1))]),
       ])
     _ = session.handle(.received(.lease([lease(1), lease(2)])), at: Instant(0.2))
     #expect(session.ignoredMessages == 3)
     #expect(
-      session.handle(.finished(AttemptID(2), .result(outcome(2))), at: Instant(0.3)) == [.send([.result(outcome(2))])])
+      session.handle(.finished(slot: 0, AttemptID(2), .result(outcome(2))), at: Instant(0.3)) == [
+        .send([.result(outcome(2))])
+      ])
   }
 
   @Test("Leases without end are not kept")
@@ -217,17 +225,18 @@ import Testing
   func anotherStore() {
     var session = admitted()
     _ = session.handle(.received(.lease([lease(1), lease(2), lease(3)])), at: Instant(0))
-    _ = session.handle(.finished(AttemptID(1), .result(outcome(1))), at: Instant(0.1))
+    _ = session.handle(.finished(slot: 0, AttemptID(1), .result(outcome(1))), at: Instant(0.1))
     _ = session.handle(.disconnected, at: Instant(0.2))
     _ = session.handle(.timeReached, at: Instant(1))
     let other = welcome(store: "another")
     #expect(
       session.handle(.received(.welcome(other)), at: Instant(1.1)) == [
-        .note(.dropped([AttemptID(1), AttemptID(2), AttemptID(3)])), .cancel(AttemptID(2)), .note(.welcomed(other)),
+        .note(.dropped([AttemptID(1), AttemptID(2), AttemptID(3)])), .cancel(slot: 0, AttemptID(2)),
+        .note(.welcomed(other)),
         .send([.ready(credit: 2)]),
       ])
     // The number of the attempt that is being cancelled may be used by the other store.
-    #expect(session.handle(.finished(AttemptID(2), .result(outcome(2))), at: Instant(1.2)) == [])
+    #expect(session.handle(.finished(slot: 0, AttemptID(2), .result(outcome(2))), at: Instant(1.2)) == [])
   }
 
   @Test("A worker told to stop hands back what waits, and what runs when the grace is over")
@@ -241,17 +250,15 @@ import Testing
     // A lease that crossed it.
     #expect(
       session.handle(.received(.lease([lease(3)])), at: Instant(0.2)) == [
-        .send([.ready(credit: 0), handedBack(3, "the worker takes no more cells")])
+        .send([handedBack(3, "the worker takes no more cells")])
       ])
     _ = session.handle(.received(.acknowledge([AttemptID(2), AttemptID(3)])), at: Instant(0.3))
     // Told again: at once.
     #expect(
-      session.handle(.stopRequested(grace: .zero), at: Instant(0.4)) == [
-        .send([.ready(credit: 0)]), .cancel(AttemptID(1)),
-      ])
+      session.handle(.stopRequested(grace: .zero), at: Instant(0.4)) == [.cancel(slot: 0, AttemptID(1))])
     let preempted = CellFailure(kind: .preempted, message: "cancelled")
     #expect(
-      session.handle(.finished(AttemptID(1), .failure(preempted)), at: Instant(0.5)) == [
+      session.handle(.finished(slot: 0, AttemptID(1), .failure(preempted)), at: Instant(0.5)) == [
         .send([handedBack(1, "cancelled")])
       ])
     #expect(
@@ -272,7 +279,7 @@ import Testing
       now = next
       actions += session.handle(.timeReached, at: now)
     }
-    #expect(actions.contains(.cancel(AttemptID(1))))
+    #expect(actions.contains(.cancel(slot: 0, AttemptID(1))))
     #expect(actions.last == .exit(.stopped(undelivered: 2)))
     #expect(now == Instant(3.2))
   }
@@ -285,7 +292,7 @@ import Testing
       session.handle(.received(.drain), at: Instant(0.1)) == [
         .send([.ready(credit: 0), handedBack(2, "the coordinator drains this worker")])
       ])
-    _ = session.handle(.finished(AttemptID(1), .result(outcome(1))), at: Instant(0.2))
+    _ = session.handle(.finished(slot: 0, AttemptID(1), .result(outcome(1))), at: Instant(0.2))
     #expect(session.handle(.received(.drain), at: Instant(0.3)) == [])
     _ = session.handle(.received(.acknowledge([AttemptID(1)])), at: Instant(0.4))
     #expect(
@@ -303,9 +310,9 @@ import Testing
     _ = late.handle(.received(.lease([lease(1)])), at: Instant(0))
     #expect(
       late.handle(.received(.refuse(reason: "set aside")), at: Instant(0.1)) == [
-        .cancel(AttemptID(1)), .exit(.refused("set aside")),
+        .cancel(slot: 0, AttemptID(1)), .exit(.refused("set aside")),
       ])
-    #expect(late.handle(.finished(AttemptID(1), .result(outcome(1))), at: Instant(0.2)) == [])
+    #expect(late.handle(.finished(slot: 0, AttemptID(1), .result(outcome(1))), at: Instant(0.2)) == [])
   }
 
   @Test("A coordinator of another version is a refusal, other noise is counted")

@@ -79,11 +79,21 @@ final class Command: Sendable {
     }
   }
 
-  /// Its worker processes.
-  var workers: [Int32] { Self.children(of: processIdentifier) }
+  /// Whether it has not ended.
+  var isRunning: Bool { process.isRunning }
+
+  /// The processes that it has started.
+  var children: [Int32] { Self.children(of: processIdentifier) }
+
+  /// The one process that it starts, once it has.
+  func onlyChild() async throws -> Int32 {
+    try await untilIt("starts a process") { !children.isEmpty }
+    guard let child = children.first, children.count == 1 else { throw NeverHappened(what: "it has one child") }
+    return child
+  }
 
   /// The processes whose parent has an identifier.
-  private static func children(of parent: Int32) -> [Int32] {
+  static func children(of parent: Int32) -> [Int32] {
     let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     return entries.compactMap(Int32.init).filter { process in
       status(of: process).contains("\nPPid:\t\(parent)\n")

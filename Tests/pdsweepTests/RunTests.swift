@@ -98,19 +98,52 @@ struct RunTests {
   private static let slow = 240
 
   @Test
-  func aWorkerThatIsKilledCostsNoResult() async throws {
+  func anEngineThatIsKilledCostsNoResult() async throws {
     let laboratory = try Laboratory(steps: Self.slow)
     let undisturbed = try await Self.undisturbedExport()
     let run = try Command(["run", "sweep.yaml", "--workers", "2", "--output", "out"], in: laboratory)
     try await run.untilIt("completes a cell") { try laboratory.completed("tiny.sqlite").count >= 2 }
-    let victim = try #require(run.workers.first)
+    let worker = try #require(run.children.first)
+    let victim = try #require(Command.children(of: worker).first)
     kill(victim, SIGKILL)
     let outcome = try await run.outcome()
     #expect(outcome.status == 0, "\(outcome.errors)")
-    #expect(outcome.errors.contains("(process \(victim)) ended with signal 9"))
-    #expect(outcome.errors.contains("another is started"))
+    #expect(outcome.errors.contains("the engine (process \(victim)) ended with signal 9 (killed); another is started"))
     #expect(try laboratory.export("out") == undisturbed)
     #expect(try laboratory.attempts("tiny.sqlite").values.reduce(0, +) > Laboratory.cells)
+  }
+
+  @Test
+  func anEngineThatIsStoppedIsReplacedAndCostsNoResult() async throws {
+    let laboratory = try Laboratory(steps: Self.slow)
+    let undisturbed = try await Self.undisturbedExport()
+    let run = try Command(["run", "sweep.yaml", "--workers", "2", "--output", "out"], in: laboratory)
+    try await run.untilIt("completes a cell") { try laboratory.completed("tiny.sqlite").count >= 2 }
+    let worker = try #require(run.children.first)
+    let victim = try #require(Command.children(of: worker).first)
+    kill(victim, SIGSTOP)
+    let outcome = try await run.outcome()
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.contains("the engine gave no sign of life for 10.0 s and was killed"))
+    #expect(!Command.isRunning(victim))
+    #expect(try laboratory.export("out") == undisturbed)
+  }
+
+  @Test
+  func aWorkerThatIsKilledTakesItsEnginesAlongAndCostsNoResult() async throws {
+    let laboratory = try Laboratory(steps: Self.slow)
+    let undisturbed = try await Self.undisturbedExport()
+    let run = try Command(["run", "sweep.yaml", "--workers", "2", "--output", "out"], in: laboratory)
+    try await run.untilIt("completes a cell") { try laboratory.completed("tiny.sqlite").count >= 2 }
+    let victim = try #require(run.children.first)
+    let engines = Command.children(of: victim)
+    #expect(engines.count == 2)
+    kill(victim, SIGKILL)
+    try await eventually("the engines have left") { !engines.contains(where: Command.isRunning) }
+    let outcome = try await run.outcome()
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.contains("the worker process (\(victim)) ended with signal 9 (killed); another is started"))
+    #expect(try laboratory.export("out") == undisturbed)
   }
 
   @Test
@@ -119,8 +152,8 @@ struct RunTests {
     let run = try Command(["run", "sweep.yaml", "--workers", "1"], in: laboratory)
     var killed: Set<Int32> = []
     for deaths in 1...6 {
-      try await run.untilIt("starts a worker") { run.workers.contains { !killed.contains($0) } }
-      for worker in run.workers where killed.insert(worker).inserted { kill(worker, SIGKILL) }
+      try await run.untilIt("starts a worker") { run.children.contains { !killed.contains($0) } }
+      for worker in run.children where killed.insert(worker).inserted { kill(worker, SIGKILL) }
       try await eventually("its end is told") { try run.errors.matches(of: /ended with signal 9/).count == deaths }
     }
     let outcome = try await run.outcome()
@@ -130,17 +163,41 @@ struct RunTests {
   }
 
   @Test
+  func aCellWhoseEnginesAreKilledFailsAndTheOthersAreCompleted() async throws {
+    let laboratory = try Laboratory(steps: Laboratory.endless)
+    try laboratory.edit("sweep.yaml", "token_budget: [1, 4, 16]", "token_budget: [1]")
+    try laboratory.edit("sweep.yaml", "seed: [0, 1]", "seed: [0]")
+    let run = try Command(["run", "sweep.yaml", "--workers", "1", "--quiet"], in: laboratory)
+    let worker = try await run.onlyChild()
+    var killed: Set<Int32> = []
+    // Two cells that last, three attempts each; an engine that has no cell yet dies without one.
+    try await eventually("the run ends") {
+      let busy = try laboratory.running("tiny.sqlite")
+      if busy.contains(where: { $0.method != "scan" }) {
+        for engine in Command.children(of: worker) where killed.insert(engine).inserted { kill(engine, SIGKILL) }
+      }
+      return !run.isRunning
+    }
+    #expect(killed.count >= 6)
+    let outcome = try await run.outcome()
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.matches(of: /failed: crashed: the engine \(process [0-9]+\) ended with signal 9/).count == 2)
+    #expect(try laboratory.completed("tiny.sqlite").count == 3)
+  }
+
+  @Test
   func aRunThatIsKilledIsCarriedOn() async throws {
     let laboratory = try Laboratory(steps: Self.slow)
     let undisturbed = try await Self.undisturbedExport()
     let command = ["run", "sweep.yaml", "--workers", "2", "--output", "out"]
     let run = try Command(command, in: laboratory)
     try await run.untilIt("completes some cells") { try laboratory.completed("tiny.sqlite").count >= 3 }
-    let workers = run.workers
-    #expect(workers.count == 2)
+    let worker = try await run.onlyChild()
+    let processes = [worker] + Command.children(of: worker)
+    #expect(processes.count == 3)
     run.signal(SIGKILL)
     #expect(try await run.outcome().wasKilled)
-    try await eventually("the workers have left") { !workers.contains(where: Command.isRunning) }
+    try await eventually("the worker and its engines have left") { !processes.contains(where: Command.isRunning) }
     let before = try laboratory.attempts("tiny.sqlite")
     let completed = try laboratory.completed("tiny.sqlite")
     #expect(completed.count < Laboratory.cells)
@@ -176,14 +233,15 @@ struct RunTests {
     let laboratory = try Laboratory(steps: Laboratory.endless)
     let run = try Command(["run", "sweep.yaml", "--workers", "2"], in: laboratory)
     try await run.untilIt("runs a cell") { try laboratory.attempts("tiny.sqlite").values.contains(1) }
-    let workers = run.workers
+    let worker = try await run.onlyChild()
+    let processes = [worker] + Command.children(of: worker)
     run.signal(SIGINT)
     try await run.untilIt("notices the first") { try run.errors.contains("stopping") }
     run.signal(SIGINT)
     let outcome = try await run.outcome()
     #expect(outcome.status == 130)
     #expect(!outcome.errors.contains("carry on"))
-    try await eventually("the workers are gone") { !workers.contains(where: Command.isRunning) }
+    try await eventually("the worker and its engines are gone") { !processes.contains(where: Command.isRunning) }
   }
 
   @Test
@@ -196,7 +254,9 @@ struct RunTests {
     let first = try coordinator("tcp://127.0.0.1:0")
     try await first.untilIt("listens") { try first.errors.contains("may connect to") }
     let address = try #require(try first.errors.firstMatch(of: /tcp:\/\/[0-9.]+:[0-9]+/)).output
-    let workers = try (0..<2).map { _ in try Command(["worker", "--connect", "\(address)"], in: laboratory) }
+    let workers = try (0..<2).map { _ in
+      try Command(["worker", "--connect", "\(address)", "--slots", "1"], in: laboratory)
+    }
     try await first.untilIt("completes some cells") { try laboratory.completed("tiny.sqlite").count >= 3 }
     first.signal(SIGKILL)
     #expect(try await first.outcome().wasKilled)
@@ -245,6 +305,11 @@ extension Laboratory {
   /// The cells of the only sweep in a store that stand completed; none while there is no sweep.
   func completed(_ store: String) throws -> [Int] {
     try records(store).filter { $0.state == .completed }.map(\.cell.index)
+  }
+
+  /// The cells of the only sweep in a store that run.
+  func running(_ store: String) throws -> [Cell] {
+    try records(store).filter { $0.state == .running }.map(\.cell)
   }
 
   /// How many attempts each cell has had.

@@ -1,22 +1,24 @@
-/// Counts only the time in which the scheduler listened.
+/// Counts only the time in which somebody listened.
 ///
 /// A coordinator that was stopped, starved or asleep heard nothing, and must not hold that silence against its
-/// workers: a gap between two events longer than it ever leaves on purpose is taken out of the count.
-struct ListeningClock: Sendable {
+/// workers, nor a worker against its engines: a gap between two events longer than it ever leaves on purpose is taken
+/// out of the count.
+public struct ListeningClock: Sendable {
   /// The longest gap between two events that still counts, in nanoseconds.
   private let longestGap: Int64
   /// The moment of the latest event.
-  private(set) var last: Instant
+  public private(set) var last: Instant
   /// Nanoseconds taken out so far.
   private var deaf: Int64 = 0
 
-  init(longestGap: Int64, start: Instant) {
+  /// Creates a clock whose listening time begins at `start`.
+  public init(longestGap: Int64, start: Instant) {
     self.longestGap = longestGap
     last = start
   }
 
   /// Moves on to `now`, never backwards, and returns the listening time then.
-  mutating func advance(to now: Instant) -> Instant {
+  public mutating func advance(to now: Instant) -> Instant {
     let gap = max(0, now.nanoseconds - last.nanoseconds)
     if gap > longestGap { deaf += gap }
     last = max(last, now)
@@ -24,7 +26,7 @@ struct ListeningClock: Sendable {
   }
 
   /// The moment at which the listening time will be `instant` if no gap comes between.
-  func moment(of instant: Instant) -> Instant {
+  public func moment(of instant: Instant) -> Instant {
     Instant(nanoseconds: instant.nanoseconds + deaf)
   }
 }

@@ -6,9 +6,9 @@ extension WorkerSession {
   public struct Configuration: Sendable, Hashable {
     /// What the worker says of itself.
     public var identity: WorkerIdentity
-    /// Unfinished leases, running and waiting together, that the worker wants to hold: more than one, so that the
-    /// engine does not wait for a round trip between cells.
-    public var credit: Int
+    /// Unfinished leases that the worker wants to hold beyond those that run, so that no engine waits for a round trip
+    /// between cells.
+    public var prefetch: Int
     /// Silence after which the coordinator is taken for lost, until a welcome says otherwise.
     public var lostAfter: Duration
     /// The longest pause between two connections.
@@ -17,19 +17,33 @@ extension WorkerSession {
     public var giveUpAfter: Duration?
     /// Time that a worker told to stop waits for its last outcomes to be acknowledged, once nothing runs any more.
     public var farewell: Duration
+    /// Silence of an engine after which it is killed. Time in which the worker itself did not listen does not count.
+    public var engineSilence: Duration
+    /// Time that an engine has to become ready, and to end a cell that is cancelled, before it is killed.
+    public var enginePatience: Duration
+
+    /// Most cells that a worker can run at a time: half of what it may hold, so that there is room for what waits.
+    public static let mostSlots = WireProtocol.credit / 2
 
     /// Creates a configuration.
+    ///
+    /// - Parameter prefetch: by default 1, and one more for every four slots.
     public init(
-      identity: WorkerIdentity, credit: Int = 2, lostAfter: Duration = .seconds(2),
-      longestPause: Duration = .seconds(5), giveUpAfter: Duration? = nil, farewell: Duration = .seconds(2)
+      identity: WorkerIdentity, prefetch: Int? = nil, lostAfter: Duration = .seconds(2),
+      longestPause: Duration = .seconds(5), giveUpAfter: Duration? = nil, farewell: Duration = .seconds(2),
+      engineSilence: Duration = .seconds(10), enginePatience: Duration = .seconds(30)
     ) {
-      precondition((1...WireProtocol.credit).contains(credit), "a worker that wants no cells has no use")
+      precondition((1...Self.mostSlots).contains(identity.slots), "a worker without slots has no use")
+      let prefetch = prefetch ?? 1 + identity.slots / 4
+      precondition((0...Self.mostSlots).contains(prefetch), "more leases than a worker may hold")
       self.identity = identity
-      self.credit = credit
+      self.prefetch = prefetch
       self.lostAfter = lostAfter
       self.longestPause = longestPause
       self.giveUpAfter = giveUpAfter
       self.farewell = farewell
+      self.engineSilence = engineSilence
+      self.enginePatience = enginePatience
     }
   }
 
@@ -45,10 +59,16 @@ extension WorkerSession {
     case received(ToWorker)
     /// The coordinator sent what cannot be read.
     case undecodable(WireError)
-    /// The engine has got further with the attempt that it runs.
-    case progressed(AttemptProgress)
-    /// The engine has ended the attempt that it ran.
-    case finished(AttemptID, AttemptOutcome)
+    /// The engine of a slot is ready for its first cell.
+    case engineReady(slot: Int)
+    /// The engine of a slot gave a sign of life.
+    case engineAlive(slot: Int)
+    /// The engine of a slot has got further with the attempt that it runs.
+    case progressed(slot: Int, AttemptProgress)
+    /// The engine of a slot has ended the attempt that it ran, and is ready for another.
+    case finished(slot: Int, AttemptID, AttemptOutcome)
+    /// The engine of a slot has ended, or could not be started: once for each ``Action/startEngine(slot:)``.
+    case engineEnded(slot: Int, EngineEnd)
     /// The process was told to stop; what runs may go on for `grace`.
     case stopRequested(grace: Duration)
     /// Time passed: due at ``WorkerSession/nextDeadline``, harmless at any other moment.
@@ -63,13 +83,17 @@ extension WorkerSession {
     case disconnect
     /// Say this over the present connection; it may still be being made.
     case send([FromWorker])
-    /// Have the engine run a cell. It is idle.
-    case run(LeasedCell, artefacts: [Artefact])
-    /// Tell the engine to end the attempt early. It reports ``Event/finished(_:_:)`` all the same.
-    case cancel(AttemptID)
+    /// Start an engine in a slot that has none.
+    case startEngine(slot: Int)
+    /// End the engine of a slot by force. It reports ``Event/engineEnded(slot:_:)`` all the same.
+    case killEngine(slot: Int)
+    /// Have the engine of a slot run a cell. It is idle.
+    case run(slot: Int, LeasedCell, artefacts: [Artefact])
+    /// Tell the engine of a slot to end its attempt early. It reports ``Event/finished(slot:_:_:)`` all the same.
+    case cancel(slot: Int, AttemptID)
     /// Tell people.
     case note(Note)
-    /// The last action: send what waits, close the connection, end.
+    /// The last action: send what waits, close the connection, end all engines, end.
     case exit(WorkerOutcome)
   }
 
@@ -83,6 +107,8 @@ extension WorkerSession {
     case dropped([AttemptID])
     /// A message was out of place or unreadable.
     case ignored(String)
+    /// The engine of a slot has ended; another is started after the pause, if there is one.
+    case engineEnded(slot: Int, reason: String, pause: Duration?)
   }
 
   /// Why a connection was given up.
@@ -93,6 +119,20 @@ extension WorkerSession {
     case broken
     /// Nothing was heard for so long.
     case silent(Duration)
+  }
+}
+
+/// How an engine's process ended.
+public struct EngineEnd: Sendable, Hashable {
+  /// For people: which process, its exit status or signal, its last words.
+  public var description: String
+  /// Whether it ended for want of memory.
+  public var wantedMemory: Bool
+
+  /// Creates an end.
+  public init(description: String, wantedMemory: Bool) {
+    self.description = description
+    self.wantedMemory = wantedMemory
   }
 }
 
@@ -115,6 +155,8 @@ public enum WorkerOutcome: Sendable, Hashable {
   case refused(String)
   /// The coordinator was not heard of for so long.
   case gaveUp(after: Duration)
+  /// No engine can be kept running; the reason is given.
+  case unfit(String)
 }
 
 /// What a worker says of itself in every hello.

@@ -1,5 +1,5 @@
 internal import ArgumentParser
-internal import Foundation
+internal import SweepWorker
 internal import ZeroMQTransport
 
 /// `pdsweep run`.
@@ -8,11 +8,11 @@ struct RunCommand: AsyncParsableCommand {
     commandName: "run",
     abstract: "Run a sweep on this machine, or carry it on.",
     discussion: """
-      Starts a coordinator in this process and worker processes beside it, and runs every cell of the sweep that the \
-      store has no result of. Prints the frontier at the end.
+      Starts a coordinator in this process and a worker beside it, with an engine process for every cell that is to run \
+      at a time, and runs every cell of the sweep that the store has no result of. Prints the frontier at the end.
 
       Everything is kept in the store as it comes. Whatever ends the run (Ctrl-C, a crash, a power cut), the same \
-      command carries it on, and the results are those of an undisturbed run. A worker that dies is started again; \
+      command carries it on, and the results are those of an undisturbed run. An engine that dies is started again; \
       its cell runs elsewhere, at most three times. Ctrl-C or SIGTERM gives running cells a few seconds to finish; a \
       second one ends at once.
 
@@ -31,20 +31,22 @@ struct RunCommand: AsyncParsableCommand {
 
   @OptionGroup var sweepFile: SweepFileOptions
 
-  @Option(help: ArgumentHelp("Worker processes, each on a core of its own. (default: cores)", valueName: "number"))
+  @Option(
+    help: ArgumentHelp("Cells to run at a time, each on a core of its own. (default: cores)", valueName: "number"))
   var workers: Int?
 
   @OptionGroup var options: SweepRunOptions
 
   func validate() throws {
-    guard let workers, !(1...1024).contains(workers) else { return }
-    throw ValidationError("expected --workers from 1 to 1024, found \(workers)")
+    let most = WorkerSession.Configuration.mostSlots
+    guard let workers, !(1...most).contains(workers) else { return }
+    throw ValidationError("expected --workers from 1 to \(most), found \(workers)")
   }
 
   func run() async throws {
     let sweep = try SweepRun(sweepFile, options)
     try await sweep.run(
       listeningOn: Endpoint(host: "127.0.0.1", port: 0), security: .loopback,
-      with: .local(workers ?? ProcessInfo.processInfo.activeProcessorCount))
+      with: .local(workers ?? SlotCount.auto.count))
   }
 }

@@ -4,29 +4,30 @@ internal import Logging
 internal import SweepCore
 internal import SweepWorker
 internal import Synchronization
-internal import TensorKernels
 internal import ZeroMQTransport
 
 /// `pdsweep worker`.
 struct WorkerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "worker",
-    abstract: "Run the cells that a coordinator hands out, one at a time.",
+    abstract: "Run the cells that a coordinator hands out.",
     discussion: """
-      Connects to a coordinator, runs the cells that it leases and gives it the results, until it has no more. A \
-      worker uses one core; start as many as there are cores. It reads the model, the decompositions and the corpora \
-      at the paths that they have on the coordinator's machine, and checks their digests.
+      Connects to a coordinator, runs the cells that it leases and gives it the results, until it has no more. Cells run \
+      in engine processes, one for each slot and each on one core. An engine that dies is reported at once with the way \
+      it ended, and started again; its cell runs elsewhere, at most three times. It reads the model, the \
+      decompositions and the corpora at the paths that they have on the coordinator's machine, and checks their digests.
 
       A worker that loses its coordinator goes on with what it runs and keeps trying to connect; results wait until \
-      they are acknowledged. Ctrl-C or SIGTERM hands back what it runs; a second one ends it at once.
+      they are acknowledged. Ctrl-C or SIGTERM hands back what has not started, gives what runs --grace seconds to \
+      finish, and hands back the rest; a second one ends it at once.
 
       EXAMPLES
         pdsweep worker --connect tcp://127.0.0.1:5555
-        pdsweep worker --connect tcp://coordinator.example:5555 --key anna.key
+        pdsweep worker --connect tcp://coordinator.example:5555 --key anna.key --slots 8 --grace 120
 
       EXIT STATUS
         0    the coordinator had no more to do
-        1    the coordinator was not heard of for --patience
+        1    the coordinator was not heard of for --patience, or no engine can be kept running
         2    bad input, or refused by the coordinator
         130  ended by Ctrl-C (143 by SIGTERM)
       """
@@ -46,18 +47,25 @@ struct WorkerCommand: AsyncParsableCommand {
   @Option(help: "The first part of the name that the worker goes by. (default: host and process)")
   var name: String?
 
+  @Option(help: ArgumentHelp("Cells to run at a time, each on a core. (default: auto, the cores)", valueName: "number"))
+  var slots = SlotCount.auto
+
+  @Option(help: ArgumentHelp("Seconds that running cells have to finish after SIGTERM.", valueName: "seconds"))
+  var grace = 10
+
   @Option(help: ArgumentHelp("Seconds without a coordinator after which the worker ends.", valueName: "seconds"))
   var patience = 600
 
   @Flag(help: "Write warnings only.")
   var quiet = false
 
-  /// A worker that `run` started: nobody is left to work for once the pipe is closed.
-  @Flag(help: ArgumentHelp("Leave when standard input ends.", visibility: .hidden))
-  var endsWithInput = false
+  /// A worker that `run` started: it leaves when its standard input ends, and says only what `run` passes on.
+  @Flag(help: ArgumentHelp("Work for the run that started this process.", visibility: .hidden))
+  var ofRun = false
 
   func validate() throws {
     guard patience > 0 else { throw ValidationError("expected --patience of at least 1 second, found \(patience)") }
+    guard grace >= 0 else { throw ValidationError("expected --grace of 0 seconds or more, found \(grace)") }
     if let name {
       guard (1...100).contains(name.utf8.count), name == name.printable else {
         throw ValidationError("expected --name of 1 to 100 bytes of printable text, found \"\(name.printable)\"")
@@ -68,19 +76,17 @@ struct WorkerCommand: AsyncParsableCommand {
   func run() async throws {
     let endpoint = try Endpoint(connect)
     let key = try key.map { path throws(KeyError) in try WorkerKey(file: path) }
-    Product.setThreads(1)
-    var logger = Logger(label: "pdsweep.worker") { StreamLogHandler.standardError(label: $0) }
-    if quiet { logger.logLevel = .warning }
+    let logger = logger
+    let engines = EngineProcesses { slot, line in logger.info("slot \(slot + 1): \(line)") }
     let worker = Worker(
       .init(identity: identity, giveUpAfter: .seconds(patience)),
-      connect: { try await ZeroMQWorkerTransport.connect(to: endpoint, key: key) },
-      makeRunner: { EngineRunner() }, logger: logger)
+      connect: { try await ZeroMQWorkerTransport.connect(to: endpoint, key: key) }, launcher: engines, logger: logger)
     let interruption = Mutex<Interruption?>(nil)
-    let interruptions = Interruptions { signal in
+    let interruptions = Interruptions { [grace] signal in
       interruption.withLock { $0 = signal }
-      worker.stop(grace: .zero)
+      worker.stop(grace: .seconds(grace))
     }
-    if endsWithInput { Self.watchInput { worker.stop(grace: .zero) } }
+    if ofRun { Self.watchInput { worker.stop(grace: .zero) } }
     let outcome = try await worker.run()
     withExtendedLifetime(interruptions) {}
     switch outcome {
@@ -90,7 +96,20 @@ struct WorkerCommand: AsyncParsableCommand {
     case .gaveUp(let silence):
       Terminal.writeError("pdsweep: nothing heard from \(connect) for \(silence.components.seconds) s; the worker ends")
       endProcess(1)
+    case .unfit(let reason):
+      Terminal.writeError("pdsweep: no engine can be kept running, and the worker ends: \(reason)")
+      endProcess(1)
     }
+  }
+
+  private var logger: Logger {
+    if ofRun {
+      let display = ProgressDisplay(style: .silent)
+      return Logger(label: "pdsweep.worker") { _ in RemarkLog(display: display, level: .error) }
+    }
+    var logger = Logger(label: "pdsweep.worker") { StreamLogHandler.standardError(label: $0) }
+    if quiet { logger.logLevel = .warning }
+    return logger
   }
 
   private var identity: WorkerIdentity {
@@ -101,7 +120,7 @@ struct WorkerCommand: AsyncParsableCommand {
     return WorkerIdentity(
       workerID: WorkerID("\(name ?? String(host.prefix(100)))-\(pid)-\(nonce)"), engineVersion: PDSweep.version,
       engineRevision: CellSpecification.engineRevision, host: host, processIdentifier: Int(pid),
-      cores: process.activeProcessorCount, memoryMiB: Int(process.physicalMemory >> 20), slots: 1,
+      cores: process.activeProcessorCount, memoryMiB: Int(process.physicalMemory >> 20), slots: slots.count,
       build: PDSweep.version)
   }
 
@@ -112,6 +131,34 @@ struct WorkerCommand: AsyncParsableCommand {
       onEnd()
     }
     thread.start()
+  }
+}
+
+/// How many cells a worker runs at a time.
+enum SlotCount: ExpressibleByArgument, Equatable {
+  /// As many as there are cores.
+  case auto
+  /// So many.
+  case exactly(Int)
+
+  init?(argument: String) {
+    if argument == "auto" {
+      self = .auto
+    } else if let count = Int(argument), (1...WorkerSession.Configuration.mostSlots).contains(count) {
+      self = .exactly(count)
+    } else {
+      return nil
+    }
+  }
+
+  var defaultValueDescription: String { "auto" }
+
+  /// The number.
+  var count: Int {
+    switch self {
+    case .auto: min(ProcessInfo.processInfo.activeProcessorCount, WorkerSession.Configuration.mostSlots)
+    case .exactly(let count): count
+    }
   }
 }
 

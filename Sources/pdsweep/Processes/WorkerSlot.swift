@@ -1,4 +1,5 @@
 internal import Foundation
+internal import SweepWorker
 
 /// How a process ended.
 enum ProcessExit: Sendable, Hashable {
@@ -19,13 +20,12 @@ extension ProcessExit: CustomStringConvertible {
 
   private static let names: [Int32: String] = [
     SIGILL: "illegal instruction, or a trap", SIGTRAP: "trap", SIGABRT: "aborted", SIGBUS: "bus error",
-    SIGFPE: "arithmetic error", SIGKILL: "killed, perhaps for want of memory", SIGSEGV: "segmentation fault",
-    SIGTERM: "terminated",
+    SIGFPE: "arithmetic error", SIGKILL: "killed", SIGSEGV: "segmentation fault", SIGTERM: "terminated",
   ]
 }
 
-/// Decides what becomes of a worker's place when the process in it has ended: another is started, later each time that
-/// one did not live long, or the place is given up.
+/// Decides what becomes of the worker of `pdsweep run` when its process has ended: another is started, later each time
+/// that one did not live long, or none.
 struct WorkerSlot: Sendable {
   /// What to do.
   enum Verdict: Sendable, Hashable {
@@ -37,19 +37,12 @@ struct WorkerSlot: Sendable {
     case giveUp
   }
 
-  /// A life of this length is taken for a working one.
-  static let longLife = Duration.seconds(30)
-  /// Short lives in a row after which the place is given up.
+  /// Short lives in a row after which no other worker is started.
   static let mostShortLives = 6
 
-  private var shortLives = 0
+  private var backoff = RestartBackoff()
 
   /// Takes note of the end of the process.
-  ///
-  /// Pauses after short lives in a row:
-  ///
-  ///     short lives       0      1      2      3      4      5      6
-  ///     pause, seconds    0.2    0.2    0.4    0.8    1.6    3.2    given up
   mutating func ended(_ exit: ProcessExit, after life: Duration) -> Verdict {
     switch exit {
     case .status(0): return .done
@@ -57,8 +50,7 @@ struct WorkerSlot: Sendable {
     case .status(2): return .giveUp
     case .status, .signal: break
     }
-    shortLives = life >= Self.longLife ? 0 : shortLives + 1
-    guard shortLives < Self.mostShortLives else { return .giveUp }
-    return .restart(after: .milliseconds(200) * (1 << max(0, shortLives - 1)))
+    let pause = backoff.ended(after: life)
+    return backoff.shortLives < Self.mostShortLives ? .restart(after: pause) : .giveUp
   }
 }

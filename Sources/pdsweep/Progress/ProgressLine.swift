@@ -36,7 +36,10 @@ extension SweepProgress {
     var parts = ["\(sweep): \(ended)/\(total) cells (\(total == 0 ? 100 : 100 * ended / total) %)"]
     if count(.failed) > 0 { parts.append("\(count(.failed)) failed") }
     if isDraining { parts.append("stopping") }
-    parts.append("\(workers.count) \(workers.count == 1 ? "worker" : "workers")")
+    let slots = workers.reduce(0) { $0 + $1.slots }
+    parts.append(
+      "\(workers.count) \(workers.count == 1 ? "worker" : "workers")"
+        + (slots > workers.count ? " (\(slots) slots)" : ""))
     if ended < total, !isDraining {
       if let rate = cellsPerSecond {
         parts.append(

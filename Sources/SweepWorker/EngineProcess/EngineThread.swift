@@ -5,17 +5,25 @@ internal import SweepCore
 internal import SweepWire
 internal import Synchronization
 
-/// Runs cells, one at a time, on a thread of its own: a cell takes seconds to hours, which would starve everything
-/// else on Swift's thread pool.
-final class EngineThread: Sendable {
-  /// What a thread is given to run.
-  struct Job: Sendable {
-    var cell: LeasedCell
-    var artefacts: [Artefact]
-  }
+/// What an engine writes into the reports of its attempts.
+public struct EngineSignature: Sendable, Hashable {
+  /// Its machine's name.
+  public var host: String
+  /// The version of pdsweep that it was built from.
+  public var version: String
 
+  /// Creates a signature.
+  public init(host: String, version: String) {
+    self.host = host
+    self.version = version
+  }
+}
+
+/// Runs cells, one at a time, on a thread of its own with a stack of 16 MiB, so that an engine hears and speaks while it
+/// trains.
+final class EngineThread: Sendable {
   private struct State {
-    var job: Job?
+    var job: EngineJob?
     var cancelled: AttemptID?
     var progress: AttemptProgress?
     var isClosed = false
@@ -23,7 +31,7 @@ final class EngineThread: Sendable {
 
   private let state = Mutex(State())
   private let wake = DispatchSemaphore(value: 0)
-  private let identity: WorkerIdentity
+  private let signature: EngineSignature
   private let clock: any WorkerClock
   private let onFinished: @Sendable (AttemptID, AttemptOutcome) -> Void
 
@@ -33,10 +41,10 @@ final class EngineThread: Sendable {
   ///   - makeRunner: makes the engine, on the thread, when the first cell comes.
   ///   - onFinished: called on the thread after every job.
   static func start(
-    identity: WorkerIdentity, clock: any WorkerClock, makeRunner: @escaping @Sendable () -> any CellRunner,
+    signature: EngineSignature, clock: any WorkerClock, makeRunner: @escaping @Sendable () -> any CellRunner,
     onFinished: @escaping @Sendable (AttemptID, AttemptOutcome) -> Void
   ) -> EngineThread {
-    let engine = EngineThread(identity: identity, clock: clock, onFinished: onFinished)
+    let engine = EngineThread(signature: signature, clock: clock, onFinished: onFinished)
     let thread = Thread { engine.serve(makeRunner) }
     thread.stackSize = 16 << 20
     thread.start()
@@ -46,26 +54,28 @@ final class EngineThread: Sendable {
   }
 
   private init(
-    identity: WorkerIdentity, clock: any WorkerClock,
+    signature: EngineSignature, clock: any WorkerClock,
     onFinished: @escaping @Sendable (AttemptID, AttemptOutcome) -> Void
   ) {
-    self.identity = identity
+    self.signature = signature
     self.clock = clock
     self.onFinished = onFinished
   }
 
-  /// Starts a job. The thread must be idle.
-  func run(_ job: Job) {
-    state.withLock { state in
-      precondition(state.job == nil, "the engine runs one cell at a time")
+  /// Starts a job; `false` if another runs.
+  func run(_ job: EngineJob) -> Bool {
+    let isIdle = state.withLock { state in
+      guard state.job == nil else { return false }
       state.job = job
       state.cancelled = nil
       state.progress = nil
+      return true
     }
-    wake.signal()
+    if isIdle { wake.signal() }
+    return isIdle
   }
 
-  /// Tells the job of an attempt to end early.
+  /// Tells the job of an attempt to end early, if it runs.
   func cancel(_ attempt: AttemptID) {
     state.withLock { $0.cancelled = attempt }
   }
@@ -78,7 +88,7 @@ final class EngineThread: Sendable {
     }
   }
 
-  /// Lets the thread end after its present job.
+  /// Lets the thread end after its present job, which is told to end early.
   func close() {
     state.withLock { $0.isClosed = true }
     wake.signal()
@@ -109,7 +119,7 @@ final class EngineThread: Sendable {
   }
 
   private func run(
-    _ job: Job, on runner: inout any CellRunner, _ check: inout ArtefactCheck
+    _ job: EngineJob, on runner: inout any CellRunner, _ check: inout ArtefactCheck
   ) throws(CellFailure) -> AttemptResult {
     let attempt = job.cell.attempt
     let specification = try CellSpecification(leased: job.cell)
@@ -120,13 +130,13 @@ final class EngineThread: Sendable {
         attempt: attempt, step: progress.step, steps: progress.steps, loss: progress.loss)
       state.withLock { $0.progress = progress }
     } isCancelled: {
-      state.withLock { $0.cancelled == attempt }
+      state.withLock { $0.cancelled == attempt || $0.isClosed }
     }
     try check.confirm(artefacts)
     let seconds = (clock.now - start) / .seconds(1)
     let report = AttemptReport(
-      wallSeconds: seconds, tokensPerSecond: seconds > 0 ? Double(run.tokens) / seconds : 0, host: identity.host,
-      engineVersion: identity.engineVersion)
+      wallSeconds: seconds, tokensPerSecond: seconds > 0 ? Double(run.tokens) / seconds : 0, host: signature.host,
+      engineVersion: signature.version)
     let result = CanonicalJSON.encode(run.result)
     guard result.count <= WireProtocol.cellResultBytes else {
       throw .refused(
@@ -135,29 +145,5 @@ final class EngineThread: Sendable {
     }
     return AttemptResult(
       attempt: attempt, fingerprint: specification.fingerprint, result: result, report: CanonicalJSON.encode(report))
-  }
-}
-
-extension CellSpecification {
-  /// Reads a leased cell.
-  ///
-  /// - Throws: `CellFailure` of kind `refusedInput` if it is not exactly what this build would write: a field that
-  ///   this build does not know would otherwise be passed over, and the cell run without it.
-  init(leased cell: LeasedCell) throws(CellFailure) {
-    do {
-      self = try CanonicalJSON.decode(CellSpecification.self, from: cell.cell)
-    } catch {
-      throw .refused("cell \(cell.index): expected the specification of a cell, found what cannot be read: \(error)")
-    }
-    guard revision == Self.engineRevision else {
-      throw .refused(
-        "cell \(cell.index): expected engine revision \(Self.engineRevision), found \(revision); "
-          + "run the same pdsweep on both sides")
-    }
-    guard CanonicalJSON.encode(self) == cell.cell else {
-      throw .refused(
-        "cell \(cell.index): expected a specification with the fields that this worker knows, found others; "
-          + "run the same pdsweep on both sides")
-    }
   }
 }

@@ -1,0 +1,29 @@
+internal import ArgumentParser
+internal import Foundation
+internal import SweepWorker
+internal import TensorKernels
+
+/// `pdsweep engine`: the process that a worker starts for each of its slots.
+struct EngineCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "engine",
+    abstract: "Run the cells that a worker hands over on standard input.",
+    discussion: """
+      For `pdsweep worker`, which starts one for each of its slots. Ends when standard input does.
+      """,
+    shouldDisplay: false
+  )
+
+  func run() throws {
+    // What anything else prints must not come between the frames.
+    let output = dup(STDOUT_FILENO)
+    guard output >= 0, dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 else {
+      throw EngineLaunchError(description: "standard output cannot be set aside (errno \(errno))")
+    }
+    Product.setThreads(1)
+    let signature = EngineSignature(host: ProcessInfo.processInfo.hostName, version: PDSweep.version)
+    try EngineServer(signature: signature) { EngineRunner() }
+      .serve(input: .standardInput, output: FileHandle(fileDescriptor: output, closeOnDealloc: true))
+    endProcess(0)
+  }
+}

@@ -14,6 +14,7 @@ let strict: [SwiftSetting] = [
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -56,7 +57,7 @@ let package = Package(
 
     // The two ends of a sweep, and what comes out of it.
     .target(
-      name: "SweepCoordinator", dependencies: ["SweepCore", "SweepWire", "SweepStore", "ContentHash", logging],
+      name: "SweepCoordinator", dependencies: ["SweepCore", "SweepWire", "SweepStore", "ContentHash", deque, logging],
       swiftSettings: strict),
     .target(
       name: "SweepWorker", dependencies: ["SweepCore", "SweepWire", "LanguageModel", "ContentHash", logging],

@@ -28,6 +28,8 @@ public actor Coordinator {
   private let logger: Logger
   private let publish: AsyncStream<SweepProgress>.Continuation
   private let heartbeat: Duration
+  private let files: [SweepFile]
+  private var server: ArtefactServer?
   private var session: CoordinatorSession
   private var lastPublished: Instant?
   private var failure: StoreError?
@@ -41,19 +43,22 @@ public actor Coordinator {
   /// - Parameters:
   ///   - sweep: What ``SweepStore/begin(_:cells:at:)`` returned.
   ///   - configuration: What workers are told.
+  ///   - files: What workers may fetch.
   ///   - store: Where to commit.
   ///   - transport: How to talk to workers; closed at the end of ``run()``.
   ///   - clock: What time it is.
   ///   - logger: Where to tell people.
   public init(
-    _ sweep: OpenSweep, _ configuration: CoordinatorSession.Configuration, store: any CoordinatorStore,
-    transport: any CoordinatorTransport, clock: CoordinatorClock = .system(), logger: Logger
+    _ sweep: OpenSweep, _ configuration: CoordinatorSession.Configuration, files: [SweepFile] = [],
+    store: any CoordinatorStore, transport: any CoordinatorTransport, clock: CoordinatorClock = .system(),
+    logger: Logger
   ) {
     self.sweep = sweep.id
     self.store = store
     self.transport = transport
     self.clock = clock
     self.logger = logger
+    self.files = files
     heartbeat = configuration.settings.heartbeatInterval
     session = CoordinatorSession(sweep, configuration, at: clock.now())
     (progress, publish) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -66,7 +71,16 @@ public actor Coordinator {
   /// - Throws: ``StoreError`` if something could not be committed. Nothing of it was acknowledged: workers keep it for
   ///   the next coordinator on the store. `CancellationError` if the task was cancelled.
   public func run() async throws -> SweepProgress {
-    defer { publish.finish() }
+    let server = ArtefactServer.start(files, now: clock.now) { [transport] answer in
+      transport.sendLater([answer])
+    } onStalled: { peer in
+      Task { try? await self.turn([.arrived(.unreachable(peer))]) }
+    }
+    self.server = server
+    defer {
+      server.close()
+      publish.finish()
+    }
     do {
       try await turn([.tick])
       if !isOver {
@@ -144,6 +158,11 @@ public actor Coordinator {
       }
     }
     transport.send(step.messages)
+    for query in step.requests { server?.take(query.request, of: query.peer) }
+    if !step.dropped.isEmpty {
+      server?.forget(step.dropped)
+      transport.drop(step.dropped)
+    }
     for write in step.writes { log(write) }
     for note in step.notes { log(note) }
     publishProgress()

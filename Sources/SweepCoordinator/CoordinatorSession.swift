@@ -55,10 +55,22 @@ public struct CoordinatorSession: Sendable {
     public var writes: [StoreWrite] = []
     /// To be sent once the writes are committed, in order.
     public var messages: [OutgoingMessage] = []
+    /// To be answered by the server of artefacts, in order.
+    public var requests: [ArtefactQuery] = []
+    /// Peers that are done with, once the messages are sent: nothing more is served to them, and their connections end.
+    public var dropped: [PeerID] = []
     /// To be told to people.
     public var notes: [Note] = []
     /// The latest message to each peer, to which more of its kind can be added.
     fileprivate var latest: [PeerID: Int] = [:]
+  }
+
+  /// A worker's request for a part of an artefact.
+  public struct ArtefactQuery: Sendable, Hashable {
+    /// Who asks.
+    public var peer: PeerID
+    /// What for.
+    public var request: ArtefactRequest
   }
 
   /// What people may want to know, beside the writes.
@@ -134,7 +146,7 @@ public struct CoordinatorSession: Sendable {
       switch event {
       case .arrived(.message(let peer, let message)): received(message, from: peer, now, &step)
       case .arrived(.undecodable(let peer, let error)): undecodable(error, from: peer, &step)
-      case .arrived(.unreachable(let peer)): disconnect(peer)
+      case .arrived(.unreachable(let peer)): drop(peer, &step)
       case .arrived(.revoked(let key)): cutOff(key, now, &step)
       case .arrived(.remark(let text)): step.notes.append(.remark(text))
       case .tick: decide(.tick, now, &step)
@@ -177,10 +189,10 @@ public struct CoordinatorSession: Sendable {
       progress[attempt] = nil
       decide(.failure(worker, attempt, failure), now, &step)
     case .goodbye(let reason):
-      disconnect(peer)
+      drop(peer, &step)
       decide(.left(worker, reason: reason), now, &step)
-    case .artefactRequest:
-      ignore("a request for an artefact", &step)
+    case .artefactRequest(let request):
+      step.requests.append(ArtefactQuery(peer: peer, request: request))
     }
   }
 
@@ -197,7 +209,7 @@ public struct CoordinatorSession: Sendable {
       step.notes.append(.refused(worker, host: hello.host, reason: reason))
       return
     }
-    if let old = workers[worker] { disconnect(old.peer) }
+    if let old = workers[worker] { drop(old.peer, &step) }
     peers[peer] = worker
     workers[worker] = Acquaintance(
       peer: peer, host: hello.host, processIdentifier: hello.processIdentifier, slots: hello.slots)
@@ -211,7 +223,7 @@ public struct CoordinatorSession: Sendable {
   private mutating func cutOff(_ key: String, _ now: Instant, _ step: inout Step) {
     for (worker, acquaintance) in workers.sorted(by: { $0.key < $1.key }) where acquaintance.peer.key == key {
       let reason = "the key \(key) has been revoked; ask for one made by `pdsweep keys new`"
-      disconnect(acquaintance.peer)
+      drop(acquaintance.peer, &step)
       decide(.revokeWorker(worker, reason: reason), now, &step)
       step.messages.append(OutgoingMessage(to: acquaintance.peer, .refuse(reason: reason)))
       step.notes.append(.cutOff(worker, key: key))
@@ -277,6 +289,13 @@ public struct CoordinatorSession: Sendable {
     workers[worker] = nil
   }
 
+  /// Disconnects a peer and ends its connection, so that its worker, if there still is one, notices at once.
+  private mutating func drop(_ peer: PeerID, _ step: inout Step) {
+    guard peers[peer] != nil else { return }
+    disconnect(peer)
+    step.dropped.append(peer)
+  }
+
   // MARK: - What the scheduler decides
 
   private mutating func decide(_ event: Scheduler.Event, _ now: Instant, _ step: inout Step) {
@@ -297,7 +316,7 @@ public struct CoordinatorSession: Sendable {
         progress[attempt] = nil
         say(.revoke([attempt]), to: worker, &step)
       case .drain(let worker): say(.drain, to: worker, &step)
-      case .forget(let worker): if let peer = workers[worker]?.peer { disconnect(peer) }
+      case .forget(let worker): if let peer = workers[worker]?.peer { drop(peer, &step) }
       case .finish:
         finished = now
         step.notes.append(.finished)

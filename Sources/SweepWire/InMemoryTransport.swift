@@ -55,6 +55,14 @@ public final class InMemoryTransport: CoordinatorTransport {
     send(messages)
   }
 
+  /// Ends connections at once.
+  public func drop(_ peers: [PeerID]) {
+    for peer in peers {
+      let inbox = state.withLock { $0.workers.removeValue(forKey: peer) }
+      inbox?.put([.disconnected])
+    }
+  }
+
   /// Ends all connections. Workers notice it by silence only, as they would over a network.
   public func close() async {
     state.withLock { state in

@@ -78,6 +78,10 @@ public protocol CoordinatorTransport: Sendable {
   /// Hands messages on to be sent when nothing else is to be sent, in order among themselves, and returns at once.
   func sendLater(_ messages: [OutgoingMessage])
 
+  /// Ends the connections of peers that are done with, soon after what ``send(_:)`` was given for them, and returns at
+  /// once. A worker hears of it as of a connection that broke.
+  func drop(_ peers: [PeerID])
+
   /// Sends what was handed on before, as far as that is possible within a short time, and frees all resources. Safe
   /// to call more than once.
   func close() async

@@ -4,20 +4,26 @@ internal import SweepWire
 /// The coordinator's sockets: the ROUTER that workers connect to, and where there are keys the one on which libzmq asks
 /// whom to admit. A message has the connection's name as its first frame.
 struct RouterEnd: SocketEnd, ~Copyable {
+  /// What the coordinator can have done.
+  enum Order: Sendable {
+    /// A message is to be sent.
+    case send(OutgoingMessage)
+    /// A connection is to end.
+    case drop(PeerID)
+  }
+
   let endpoint: Endpoint
   private let socket: Socket
   private let gate: Gate?
-  private var connections: ConnectionLimit
-  private let grace: Duration
+  private var connections: Connections
 
   /// Listens.
   ///
   /// - Parameters:
-  ///   - limit: keeps the connections within bounds.
-  ///   - grace: time that a worker whose key is revoked has to hear of it before its connection is cut.
+  ///   - mostConnections: how many may be open at a time.
+  ///   - grace: time that a peer has to hear what was said last before its connection is cut.
   init(
-    _ endpoint: Endpoint, _ security: CoordinatorSecurity, limit: ConnectionLimit = ConnectionLimit(),
-    grace: Duration = .seconds(1)
+    _ endpoint: Endpoint, _ security: CoordinatorSecurity, mostConnections: Int, grace: Duration
   ) throws(TransportError) {
     let address = try endpoint.resolve()
     let context = try Context(for: endpoint)
@@ -48,33 +54,37 @@ struct RouterEnd: SocketEnd, ~Copyable {
     let chosen = try socket.bind(to: address, port: endpoint.port)
     self.endpoint = chosen
     self.gate = gate
-    connections = limit
-    self.grace = grace
+    connections = Connections(most: mostConnections, grace: grace)
     self.socket = socket
   }
 
-  func send(_ outgoing: OutgoingMessage) -> Departure<CoordinatorEvent> {
-    for body in MessageCodec.encode(outgoing.message) {
-      switch socket.send([outgoing.peer.bytes, MessageCodec.versionFrame, body]) {
-      case .queued: continue
-      case .full, .unreachable: return .failed(.unreachable(outgoing.peer))
+  mutating func send(_ order: Order) -> Departure<CoordinatorEvent> {
+    switch order {
+    case .drop(let peer): connections.doom(peer.bytes, at: .now)
+    case .send(let outgoing):
+      for body in MessageCodec.encode(outgoing.message) {
+        switch socket.send([outgoing.peer.bytes, MessageCodec.versionFrame, body]) {
+        case .queued: continue
+        case .full, .unreachable: return .failed(.unreachable(outgoing.peer))
+        }
       }
     }
     return .gone
   }
 
-  func receive() -> Arrival<CoordinatorEvent>? {
+  mutating func receive() -> Arrival<CoordinatorEvent>? {
     guard let message = socket.receive(mostFrames: 3) else { return nil }
+    let name = message.frames[0]
+    connections.heard(name, keyNumber: message.keyNumber, over: message.descriptor)
     var key: String?
-    if let number = message.keyNumber, let standing = gate?.standing(of: number) {
-      switch standing {
-      case .admitted(let name): key = name
-      case .revoked(let moment):
-        if let descriptor = message.descriptor, .now >= moment + grace { Socket.cut(descriptor) }
-        return Arrival(message: nil, size: 0)
-      }
+    switch message.keyNumber.flatMap({ gate?.standing(of: $0) }) {
+    case .admitted(let name): key = name
+    case .revoked:
+      connections.doom(name, at: .now)
+      return Arrival(message: nil, size: 0)
+    case nil: break
     }
-    let peer = PeerID(message.frames[0], key: key)
+    let peer = PeerID(name, key: key)
     let frames = Array(message.frames.dropFirst())
     let size = frames.reduce(0) { $0 + $1.count }
     do throws(WireError) {
@@ -85,8 +95,18 @@ struct RouterEnd: SocketEnd, ~Copyable {
   }
 
   mutating func news() -> [CoordinatorEvent] {
-    var news = connections.note(socket.connectionEvents())
-    if let gate { news += gate.news() }
+    let now = ContinuousClock.now
+    var (cut, remark) = connections.note(socket.connectionEvents())
+    var news: [CoordinatorEvent] = remark.map { [.remark($0)] } ?? []
+    if let gate {
+      let more = gate.news(at: now)
+      news += more
+      if more.contains(where: { if case .revoked = $0 { true } else { false } }) {
+        connections.doom(where: { gate.standing(of: $0) == .revoked }, at: now)
+      }
+    }
+    cut += connections.due(at: now)
+    for descriptor in cut { Socket.cut(descriptor) }
     return news
   }
 
@@ -94,7 +114,9 @@ struct RouterEnd: SocketEnd, ~Copyable {
     var items: [zmq_pollitem_t] = unsafe []
     unsafe socket.addInterest(to: &items, forInput: forInput, forOutput: forOutput)
     unsafe gate?.addInterest(to: &items)
-    unsafe doorbell.wait(orFor: items, atMost: gate?.pause)
+    let now = ContinuousClock.now
+    unsafe doorbell.wait(
+      orFor: items, atMost: [connections.pause(at: now), gate?.pause(at: now)].compactMap(\.self).min())
   }
 
   func forgetUnsent() {

@@ -29,8 +29,8 @@ struct Socket: ~Copyable {
     var frames: [[UInt8]]
     /// The number that the doorkeeper gave the connection; `nil` where there is none.
     var keyNumber: Int?
-    /// The descriptor of a connection with a number, which may be closed by now.
-    var descriptor: Int32?
+    /// The descriptor of the connection, which may be closed by now.
+    var descriptor: Int32
   }
 
   /// What a monitor tells of connections.
@@ -179,8 +179,7 @@ struct Socket: ~Copyable {
       }
       if unsafe zmq_msg_more(frame) == 0 {
         let number = unsafe zmq_msg_gets(frame, "User-Id").flatMap { Int(unsafe String(cString: $0)) }
-        return Message(
-          frames: frames, keyNumber: number, descriptor: number == nil ? nil : unsafe zmq_msg_get(frame, ZMQ_SRCFD))
+        return Message(frames: frames, keyNumber: number, descriptor: unsafe zmq_msg_get(frame, ZMQ_SRCFD))
       }
     }
   }
@@ -202,8 +201,7 @@ struct Socket: ~Copyable {
     return events
   }
 
-  /// Ends a connection of this process by its descriptor. The descriptor may have passed to another connection in the
-  /// meantime: then that one breaks, and its worker opens another.
+  /// Ends a connection of this process by its descriptor.
   static func cut(_ descriptor: Int32) {
     shutdown(descriptor, Int32(SHUT_RDWR))
   }

@@ -15,7 +15,7 @@ protocol SocketEnd: ~Copyable, SendableMetatype {
   var endpoint: Endpoint { get }
 
   /// Hands a message to libzmq, without waiting.
-  func send(_ outgoing: Outgoing) -> Departure<Incoming>
+  mutating func send(_ outgoing: Outgoing) -> Departure<Incoming>
 
   /// The next message that has arrived, without waiting; `nil` if there is none.
   mutating func receive() -> Arrival<Incoming>?
@@ -190,12 +190,12 @@ final class SocketThread<End: SocketEnd & ~Copyable>: Sendable {
       unsent += messages
       backlog += later
       var arrived: [End.Incoming] = []
-      send(&unsent, over: end, &arrived)
-      if case .flushing = closing { return send(&backlog, over: end, &arrived) }
+      send(&unsent, over: &end, &arrived)
+      if case .flushing = closing { return send(&backlog, over: &end, &arrived) }
       // One at a time: what is more urgent waits for no more than that.
       if unsent.isEmpty, !backlog.isEmpty {
         var next = backlog.prefix(1)
-        send(&next, over: end, &arrived)
+        send(&next, over: &end, &arrived)
         if next.isEmpty { backlog.removeFirst() }
         if backlog.isEmpty { backlog = [] }
       }
@@ -213,7 +213,7 @@ final class SocketThread<End: SocketEnd & ~Copyable>: Sendable {
 
   /// Sends from the front of `unsent`, and appends what is to be reported about it.
   private func send(
-    _ unsent: inout ArraySlice<End.Outgoing>, over end: borrowing End, _ reports: inout [End.Incoming]
+    _ unsent: inout ArraySlice<End.Outgoing>, over end: inout End, _ reports: inout [End.Incoming]
   ) {
     while let outgoing = unsent.first {
       switch end.send(outgoing) {

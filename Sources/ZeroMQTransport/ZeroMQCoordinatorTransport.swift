@@ -32,8 +32,15 @@ public final class ZeroMQCoordinatorTransport: CoordinatorTransport {
   public static func listen(
     on endpoint: Endpoint, security: CoordinatorSecurity = .loopback
   ) async throws(TransportError) -> ZeroMQCoordinatorTransport {
+    try await listen(on: endpoint, security: security, mostConnections: OpenFiles.mostConnections, grace: .seconds(1))
+  }
+
+  /// Listens, with bounds of choice; see ``RouterEnd``.
+  static func listen(
+    on endpoint: Endpoint, security: CoordinatorSecurity, mostConnections: Int, grace: Duration
+  ) async throws(TransportError) -> ZeroMQCoordinatorTransport {
     let (thread, chosen) = try await SocketThread.start(for: endpoint) { () throws(TransportError) in
-      try RouterEnd(endpoint, security)
+      try RouterEnd(endpoint, security, mostConnections: mostConnections, grace: grace)
     }
     return ZeroMQCoordinatorTransport(thread, chosen)
   }
@@ -49,12 +56,17 @@ public final class ZeroMQCoordinatorTransport: CoordinatorTransport {
 
   /// Puts messages into the outbox of the socket's thread.
   public func send(_ messages: [OutgoingMessage]) {
-    thread.send(messages)
+    thread.send(messages.map { .send($0) })
   }
 
   /// Lets messages be sent when the outbox is empty.
   public func sendLater(_ messages: [OutgoingMessage]) {
-    thread.sendLater(messages)
+    thread.sendLater(messages.map { .send($0) })
+  }
+
+  /// Lets connections be cut a second after what is in the outbox has been sent.
+  public func drop(_ peers: [PeerID]) {
+    thread.send(peers.map { .drop($0) })
   }
 
   /// Sends what is in the outbox, for at most a second, and closes the socket.

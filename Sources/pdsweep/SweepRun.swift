@@ -64,7 +64,7 @@ struct SweepRun: Sendable {
       CoordinatorSession.Configuration(
         sweep: sweep.spec.name, coordinatorID: UUID().uuidString, storeID: store.storeID,
         artefacts: sweep.files.all.map { Artefact(digest: $1.digest, role: $0, path: $1.path, size: $1.size) }),
-      store: watched, transport: transport, logger: logger(workforce))
+      files: sweep.files.all.map(\.file), store: watched, transport: transport, logger: logger(workforce))
     let worker = localWorker(workforce, transport.endpoint, coordinator)
     let interruption = Mutex<Interruption?>(nil)
     let interruptions = Interruptions { signal in

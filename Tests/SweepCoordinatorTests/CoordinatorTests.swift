@@ -210,7 +210,7 @@ import Testing
 
 extension AsyncStream where Element == [WorkerEvent] {
   /// The events one by one.
-  fileprivate var flat: AsyncFlatMapSequence<Self, AsyncStream<WorkerEvent>> {
+  var flat: AsyncFlatMapSequence<Self, AsyncStream<WorkerEvent>> {
     flatMap { batch in
       AsyncStream<WorkerEvent> { continuation in
         for event in batch { continuation.yield(event) }
@@ -255,6 +255,10 @@ private struct JournalTransport: CoordinatorTransport {
 
   func sendLater(_ messages: [OutgoingMessage]) {
     send(messages)
+  }
+
+  func drop(_ peers: [PeerID]) {
+    transport.drop(peers)
   }
 
   func close() async { await transport.close() }

@@ -8,11 +8,10 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(2))) struct CurveTests {
   private let scratch = ScratchFolder()
 
-  private func listen(grace: Duration = .zero) async throws -> (SocketThread<RouterEnd>, Endpoint) {
-    let (endpoint, security) = (try Endpoint("tcp://127.0.0.1:*"), CoordinatorSecurity.keys(scratch.keys))
-    return try await SocketThread.start(for: endpoint) { () throws(TransportError) in
-      try RouterEnd(endpoint, security, grace: grace)
-    }
+  private func listen() async throws -> (ZeroMQCoordinatorTransport, Endpoint) {
+    let coordinator = try await ZeroMQCoordinatorTransport.listen(
+      on: Endpoint("tcp://127.0.0.1:*"), security: .keys(scratch.keys), mostConnections: 1000, grace: .zero)
+    return (coordinator, coordinator.endpoint)
   }
 
   /// The next message and its peer; remarks are passed over.
@@ -223,10 +222,9 @@ import Testing
 
   @Test("Connections beyond the limit are cut and told of; there is room again when others end")
   func crowd() async throws {
-    let endpoint = try Endpoint("tcp://127.0.0.1:*")
-    let (coordinator, chosen) = try await SocketThread.start(for: endpoint) { () throws(TransportError) in
-      try RouterEnd(endpoint, .loopback, limit: ConnectionLimit(most: 5))
-    }
+    let coordinator = try await ZeroMQCoordinatorTransport.listen(
+      on: Endpoint("tcp://127.0.0.1:*"), security: .loopback, mostConnections: 5, grace: .zero)
+    let chosen = coordinator.endpoint
     var events = Events(coordinator.incoming)
     var crowd = (0..<6).map { _ in RawConnection(port: chosen.port) }
     guard case .remark(let text) = await events.next() else { return #expect(Bool(false), "nothing was told") }
@@ -237,6 +235,33 @@ import Testing
     worker.send([.ready(credit: 1)])
     #expect(try await message(&events).message == .ready(credit: 1))
     await worker.close()
+    await coordinator.close()
+  }
+
+  @Test("A peer that is dropped gets what was said before, then its connection ends; the others stay")
+  func dropping() async throws {
+    let coordinator = try await ZeroMQCoordinatorTransport.listen(on: Endpoint("tcp://127.0.0.1:*"))
+    var events = Events(coordinator.incoming)
+    var workers: [ZeroMQWorkerTransport] = []
+    var peers: [PeerID] = []
+    for credit in 0..<3 {
+      workers.append(try await ZeroMQWorkerTransport.connect(to: coordinator.endpoint))
+      workers[credit].send([.ready(credit: credit)])
+      peers.append(try await message(&events).peer)
+    }
+    coordinator.send([OutgoingMessage(to: peers[1], .refuse(reason: "no more"))])
+    coordinator.drop([peers[1]])
+    var replies = Events(workers[1].incoming)
+    #expect(await replies.next() == .message(.refuse(reason: "no more")))
+    #expect(await replies.next() == .disconnected)
+    workers[1].abandon()
+    for credit in [0, 2] {
+      workers[credit].send([.ready(credit: 10 + credit)])
+      let (peer, answer) = try await message(&events)
+      #expect(peer == peers[credit])
+      #expect(answer == .ready(credit: 10 + credit))
+      await workers[credit].close()
+    }
     await coordinator.close()
   }
 }

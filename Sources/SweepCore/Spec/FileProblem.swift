@@ -6,8 +6,8 @@ enum FileKind {
   case missing
   /// A folder.
   case folder
-  /// A file of this many bytes.
-  case file(bytes: Int)
+  /// A file.
+  case file
 
   /// Looks, following symbolic links.
   init(of url: URL) {
@@ -19,7 +19,7 @@ enum FileKind {
     if attributes[.type] as? FileAttributeType == .typeDirectory {
       self = .folder
     } else {
-      self = .file(bytes: (attributes[.size] as? NSNumber)?.intValue ?? 0)
+      self = .file
     }
   }
 }

@@ -6,14 +6,16 @@ public struct SweepFile: Sendable, Hashable {
   public var path: String
   /// The digest of its content.
   public var digest: SHA256Digest
+  /// What it looked like when its digest was taken.
+  public var stamp: FileStamp
   /// Its size in bytes.
-  public var size: Int
+  public var size: Int { stamp.size }
 
   /// Creates a description.
-  public init(path: String, digest: SHA256Digest, size: Int) {
+  public init(path: String, digest: SHA256Digest, stamp: FileStamp) {
     self.path = path
     self.digest = digest
-    self.size = size
+    self.stamp = stamp
   }
 }
 

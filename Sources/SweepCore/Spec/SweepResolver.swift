@@ -108,14 +108,18 @@ public struct SweepResolver: Sendable {
 
   private func file(_ url: URL, keyPath: String, advice: String) throws(SweepSpecError) -> SweepFile {
     let url = url.standardizedFileURL
-    guard case .file(let size) = FileKind(of: url) else {
+    guard let stamp = FileStamp(path: url.path) else {
       throw refusal(keyPath, "expected a file, found \(FileProblem(url))", advice)
     }
-    guard size > 0 else { throw refusal(keyPath, "expected a file at \(url.path), found an empty one", advice) }
+    guard stamp.size > 0 else { throw refusal(keyPath, "expected a file at \(url.path), found an empty one", advice) }
     guard let digest = try? SHA256Digest(ofFile: url) else {
       throw refusal(keyPath, "expected a readable file, found \(FileProblem(url))", "mend its permissions")
     }
-    return SweepFile(path: url.path, digest: digest, size: size)
+    guard FileStamp(path: url.path) == stamp else {
+      throw refusal(
+        keyPath, "expected a file at \(url.path) that keeps still, found it changed while it was read", "run again")
+    }
+    return SweepFile(path: url.path, digest: digest, stamp: stamp)
   }
 
   private func refusal(_ keyPath: String, _ problem: String, _ advice: String) -> SweepSpecError {

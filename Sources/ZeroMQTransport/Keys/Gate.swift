@@ -34,7 +34,7 @@ final class Gate {
   }
 
   /// Answers what libzmq has asked, looks at the list if that is due, and returns what is to be told.
-  func news() -> [CoordinatorEvent] {
+  func news(at now: ContinuousClock.Instant) -> [CoordinatorEvent] {
     var news: [CoordinatorEvent] = []
     while let question = questions.receive(mostFrames: 8)?.frames {
       let answer = Doorkeeper.answer(question, watch.ring)
@@ -44,7 +44,7 @@ final class Gate {
         news.append(.remark("a peer at \(address) was refused: its key is not admitted (\(refusals.count) so far)"))
       }
     }
-    for change in watch.look(at: .now) {
+    for change in watch.look(at: now) {
       switch change {
       case .revoked(let name): news.append(.revoked(key: name))
       case .unreadable(let error):
@@ -60,5 +60,7 @@ final class Gate {
   }
 
   /// Time until the list is to be looked at.
-  var pause: Duration { watch.pause(at: .now) }
+  func pause(at now: ContinuousClock.Instant) -> Duration {
+    watch.pause(at: now)
+  }
 }

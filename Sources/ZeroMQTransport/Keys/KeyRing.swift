@@ -7,8 +7,8 @@ struct KeyRing {
   enum Standing: Equatable {
     /// The key of this name is admitted.
     case admitted(String)
-    /// It was revoked at this moment.
-    case revoked(ContinuousClock.Instant)
+    /// It was revoked.
+    case revoked
   }
 
   private var numbers: [CurvePublicKey: Int] = [:]
@@ -16,12 +16,12 @@ struct KeyRing {
 
   /// Takes over a list, and returns the names of the keys that are no longer in it. A name with a new key is a name
   /// whose old key is revoked.
-  mutating func replace(with list: [AdmittedKey], at now: ContinuousClock.Instant) -> [String] {
+  mutating func replace(with list: [AdmittedKey]) -> [String] {
     var revoked: [String] = []
     let listed = Dictionary(list.map { ($0.publicKey, $0.name.description) }) { first, _ in first }
     for (key, number) in numbers.sorted(by: { $0.value < $1.value }) {
       guard case .admitted(let name) = standings[number], listed[key] != name else { continue }
-      standings[number] = .revoked(now)
+      standings[number] = .revoked
       numbers[key] = nil
       revoked.append(name)
     }

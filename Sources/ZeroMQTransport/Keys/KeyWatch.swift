@@ -21,7 +21,7 @@ struct KeyWatch {
     self.folder = folder
     next = now + Self.interval
     stamp = folder.listStamp()
-    _ = ring.replace(with: try folder.admitted(), at: now)
+    _ = ring.replace(with: try folder.admitted())
   }
 
   /// Time until the next look is due.
@@ -39,7 +39,7 @@ struct KeyWatch {
     guard current != stamp else { return [] }
     stamp = current
     do throws(KeyError) {
-      return ring.replace(with: try folder.admitted(), at: now).map { .revoked($0) }
+      return ring.replace(with: try folder.admitted()).map { .revoked($0) }
     } catch {
       return [.unreadable(error)]
     }

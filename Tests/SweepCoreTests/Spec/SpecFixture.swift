@@ -1,4 +1,5 @@
 import ContentHash
+import Foundation
 import SweepCore
 
 /// A sweep file that uses every part of the syntax, and made-up files for it.
@@ -83,7 +84,9 @@ enum SpecFixture {
 
   /// A file whose content is its name.
   static func file(_ name: String) -> SweepFile {
-    SweepFile(path: "/files/\(name)", digest: SHA256Digest(of: name), size: name.utf8.count)
+    SweepFile(
+      path: "/files/\(name)", digest: SHA256Digest(of: name),
+      stamp: FileStamp(size: name.utf8.count, changed: .distantPast, number: 1))
   }
 
   /// The fixture with a part replaced. The part has to occur.

@@ -12,6 +12,9 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// Settings of C targets, which are fast in debug builds too.
+let fastC: [CSetting] = [.unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror"])]
+
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
@@ -37,10 +40,11 @@ let package = Package(
     .systemLibrary(name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
-    .target(name: "CTensorKernels", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror"])]),
+    .target(name: "CContentHash", cSettings: fastC),
+    .target(name: "CTensorKernels", cSettings: fastC),
 
     // Values and decisions.
-    .target(name: "ContentHash", dependencies: ["CSodium"], swiftSettings: strict),
+    .target(name: "ContentHash", dependencies: ["CContentHash", "CSodium"], swiftSettings: strict),
     .target(name: "SweepCore", dependencies: ["ContentHash", yams, collections], swiftSettings: strict),
 
     // The engine.

@@ -1,9 +1,8 @@
-internal import CSodium
 public import Foundation
 
 /// A SHA-256 digest: the name of an artefact and of a cell.
 ///
-/// Computed by libsodium (FIPS 180-4). Its text form is 64 lower-case hexadecimal digits. Held in place, without
+/// FIPS 180-4. Its text form is 64 lower-case hexadecimal digits. Held in place, without
 /// storage of its own: a sweep has one for every cell.
 public struct SHA256Digest: Sendable, Hashable {
   /// The digest as four numbers, each most significant byte first.
@@ -103,25 +102,5 @@ extension SHA256Digest: Codable {
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     try container.encode(hexadecimal)
-  }
-}
-
-/// A running SHA-256. This is the one place where this target hands pointers to C.
-struct SHA256Hasher {
-  private var state = crypto_hash_sha256_state()
-
-  init() {
-    unsafe crypto_hash_sha256_init(&state)
-  }
-
-  mutating func update(_ bytes: [UInt8]) {
-    unsafe crypto_hash_sha256_update(&state, bytes, UInt64(bytes.count))
-  }
-
-  mutating func finish() -> SHA256Digest {
-    var digest = [UInt8](repeating: 0, count: Int(crypto_hash_sha256_BYTES))
-    unsafe crypto_hash_sha256_final(&state, &digest)
-    guard let digest = SHA256Digest(bytes: digest) else { preconditionFailure("SHA-256 gave \(digest.count) bytes") }
-    return digest
   }
 }

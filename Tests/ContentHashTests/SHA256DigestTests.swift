@@ -1,6 +1,7 @@
-import ContentHash
 import Foundation
 import Testing
+
+@testable import ContentHash
 
 @Suite("SHA-256 digests")
 struct SHA256DigestTests {
@@ -40,5 +41,23 @@ struct SHA256DigestTests {
     #expect(SHA256Digest(bytes: Array(digest.bytes.dropLast())) == nil)
     #expect(SHA256Digest(bytes: [UInt8](0..<32))?.hexadecimal.hasPrefix("0001020304050607") == true)
     #expect(SHA256Digest(bytes: [UInt8](0..<32))?.bytes == [UInt8](0..<32))
+  }
+
+  @Test("by the processor's instructions are libsodium's, for every length and however the bytes are cut")
+  func instructions() throws {
+    let bytes = (0..<1000).map { UInt8(truncatingIfNeeded: $0 &* 151 &+ $0 / 7) }
+    var random = SystemRandomNumberGenerator()
+    for length in 0...1000 {
+      var library = SHA256Hasher(usingInstructions: false)
+      library.update(Array(bytes.prefix(length)))
+      var parts = SHA256Hasher(usingInstructions: SHA256Hasher.hasInstructions)
+      var rest = bytes.prefix(length)
+      while !rest.isEmpty {
+        let part = rest.prefix(Int.random(in: 0...200, using: &random))
+        parts.update(Array(part))
+        rest = rest.dropFirst(part.count)
+      }
+      #expect(parts.finish() == library.finish(), "\(length) bytes")
+    }
   }
 }

@@ -1,13 +1,13 @@
 internal import ContentHash
 internal import Dispatch
 internal import Foundation
-internal import SweepCore
-internal import SweepWire
+package import SweepCore
+package import SweepWire
 internal import Synchronization
 
 /// Answers workers' requests for the files that a sweep is computed from, on a thread of its own: a disk may take its
 /// time, and nothing else waits for it.
-final class ArtefactServer: Sendable {
+package final class ArtefactServer: Sendable {
   private struct State {
     var queue: ArtefactQueue
     var isClosed = false
@@ -30,12 +30,11 @@ final class ArtefactServer: Sendable {
   ///   - now: what time it is.
   ///   - send: called on the thread with every answer.
   ///   - onStalled: called on the thread with peers that keep others waiting because they do not read.
-  static func start(
-    _ files: [SweepFile], limits: ArtefactQueue.Limits = ArtefactQueue.Limits(),
-    now: @escaping @Sendable () -> Instant, send: @escaping @Sendable (OutgoingMessage) -> Void,
+  package static func start(
+    _ files: [SweepFile], now: @escaping @Sendable () -> Instant, send: @escaping @Sendable (OutgoingMessage) -> Void,
     onStalled: @escaping @Sendable (PeerID) -> Void
   ) -> ArtefactServer {
-    let server = ArtefactServer(limits, now: now, send: send, onStalled: onStalled)
+    let server = ArtefactServer(now: now, send: send, onStalled: onStalled)
     let thread = Thread { server.serve(files) }
     thread.stackSize = 1 << 20
     thread.start()
@@ -45,23 +44,23 @@ final class ArtefactServer: Sendable {
   }
 
   private init(
-    _ limits: ArtefactQueue.Limits, now: @escaping @Sendable () -> Instant,
+    now: @escaping @Sendable () -> Instant,
     send: @escaping @Sendable (OutgoingMessage) -> Void, onStalled: @escaping @Sendable (PeerID) -> Void
   ) {
-    state = Mutex(State(queue: ArtefactQueue(limits)))
+    state = Mutex(State(queue: ArtefactQueue()))
     self.now = now
     self.send = send
     self.onStalled = onStalled
   }
 
   /// Lets a request be answered when its turn comes. Returns at once.
-  func take(_ request: ArtefactRequest, of peer: PeerID) {
+  package func take(_ request: ArtefactRequest, of peer: PeerID) {
     state.withLock { $0.queue.note(request, of: peer, at: now()) }
     wake.signal()
   }
 
   /// Sends a peer nothing more.
-  func forget(_ peers: [PeerID]) {
+  package func forget(_ peers: [PeerID]) {
     state.withLock { state in
       for peer in peers { state.queue.forget(peer) }
     }
@@ -69,7 +68,7 @@ final class ArtefactServer: Sendable {
   }
 
   /// Lets the thread end.
-  func close() {
+  package func close() {
     state.withLock { $0.isClosed = true }
     wake.signal()
   }

@@ -6,7 +6,7 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
     abstract: "Measure how fast pdsweep is on this machine.",
-    subcommands: [EngineBenchCommand.self]
+    subcommands: [EngineBenchCommand.self, ArtefactBenchCommand.self]
   )
 }
 
@@ -53,5 +53,49 @@ struct EngineBenchCommand: ParsableCommand {
   func run() throws {
     var benchmark = EngineBenchmark(threads: threads, repetitions: repetitions)
     try Terminal.write(json: benchmark.run())
+  }
+}
+
+/// `pdsweep bench artefacts`.
+struct ArtefactBenchCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "artefacts",
+    abstract: "Measure how fast workers fetch a file from a coordinator.",
+    discussion: """
+      Coordinator and workers are in one process and talk over loopback; the file is in the page cache, and what \
+      arrives is neither checked nor written. Prints one line of JSON:
+
+        mb_per_s                  millions of bytes a second, all workers together
+        heartbeat_round_trip_ms   from a heartbeat to its answer meanwhile (median, p99, longest)
+
+      Measure a release build.
+
+      EXAMPLES
+        pdsweep bench artefacts
+        pdsweep bench artefacts --workers 8 --curve
+      """
+  )
+
+  @Option(help: "Workers that fetch at the same time.")
+  var workers = 1
+
+  @Option(help: "Millions of bytes that each fetches.")
+  var megabytes = 1000
+
+  @Flag(help: "Encrypt.")
+  var curve = false
+
+  func validate() throws {
+    guard (1...256).contains(workers) else {
+      throw ValidationError("expected --workers from 1 to 256, found \(workers)")
+    }
+    guard (1...100_000).contains(megabytes) else {
+      throw ValidationError("expected --megabytes from 1 to 100000, found \(megabytes)")
+    }
+  }
+
+  func run() async throws {
+    let benchmark = ArtefactBenchmark(workers: workers, megabytes: megabytes, isEncrypted: curve)
+    try Terminal.write(json: try await benchmark.run())
   }
 }

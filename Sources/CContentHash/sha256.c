@@ -1,0 +1,76 @@
+#include "CContentHash.h"
+
+#if defined(__x86_64__)
+
+#include <cpuid.h>
+#include <immintrin.h>
+
+#define SHA __attribute__((target("sha,sse4.1")))
+
+bool pdsweep_has_sha256_instructions(void) {
+  unsigned a, b, c, d;
+  // Leaf 7: EBX bit 29 says that the SHA extensions are there.
+  return __builtin_cpu_supports("sse4.1") && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1) != 0;
+}
+
+static const uint32_t constants[64] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+
+SHA void pdsweep_sha256_blocks(uint32_t *state, const uint8_t *blocks, size_t count) {
+  // Words of a block are stored most significant byte first.
+  const __m128i swap = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
+  // The instructions want the state as (f e b a) and (h g d c), lowest lane first; it is kept as (a b c d) and (e f g h).
+  const __m128i badc = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xb1);
+  const __m128i hgfe = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 4)), 0x1b);
+  __m128i feba = _mm_alignr_epi8(badc, hgfe, 8);
+  __m128i hgdc = _mm_blend_epi16(hgfe, badc, 0xf0);
+  for (; count > 0; count--, blocks += 64) {
+    const __m128i feba_before = feba;
+    const __m128i hgdc_before = hgdc;
+    // The latest 16 words of the schedule, four in each.
+    __m128i words[4];
+#pragma clang loop unroll(full)
+    for (int four = 0; four < 16; four++) {
+      __m128i *const next = &words[four & 3];
+      if (four < 4) {
+        *next = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(blocks + 16 * four)), swap);
+      } else {
+        // W[t] = s1(W[t - 2]) + W[t - 7] + s0(W[t - 15]) + W[t - 16], for four t at once.
+        const __m128i last = words[(four + 3) & 3];
+        const __m128i seventh = _mm_alignr_epi8(last, words[(four + 2) & 3], 4);
+        const __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(*next, words[(four + 1) & 3]), seventh);
+        *next = _mm_sha256msg2_epu32(sum, last);
+      }
+      const __m128i k = _mm_loadu_si128((const __m128i *)(constants + 4 * four));
+      const __m128i input = _mm_add_epi32(*next, k);
+      hgdc = _mm_sha256rnds2_epu32(hgdc, feba, input);
+      feba = _mm_sha256rnds2_epu32(feba, hgdc, _mm_shuffle_epi32(input, 0x0e));
+    }
+    feba = _mm_add_epi32(feba, feba_before);
+    hgdc = _mm_add_epi32(hgdc, hgdc_before);
+  }
+  const __m128i abef = _mm_shuffle_epi32(feba, 0x1b);
+  const __m128i ghcd = _mm_shuffle_epi32(hgdc, 0xb1);
+  _mm_storeu_si128((__m128i *)state, _mm_blend_epi16(abef, ghcd, 0xf0));
+  _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(ghcd, abef, 8));
+}
+
+#else
+
+bool pdsweep_has_sha256_instructions(void) {
+  return false;
+}
+
+void pdsweep_sha256_blocks(uint32_t *state, const uint8_t *blocks, size_t count) {
+  (void)state, (void)blocks, (void)count;
+  __builtin_trap();
+}
+
+#endif

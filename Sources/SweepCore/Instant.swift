@@ -10,8 +10,7 @@ public struct Instant: Sendable, Hashable, Comparable {
 
   /// The moment `duration` later.
   public static func + (instant: Instant, duration: Duration) -> Instant {
-    let (seconds, attoseconds) = duration.components
-    return Instant(nanoseconds: instant.nanoseconds + seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+    Instant(nanoseconds: instant.nanoseconds + duration.nanoseconds)
   }
 
   /// The time from `earlier` to `later`.
@@ -23,4 +22,9 @@ public struct Instant: Sendable, Hashable, Comparable {
   public static func < (left: Instant, right: Instant) -> Bool {
     left.nanoseconds < right.nanoseconds
   }
+}
+
+extension Duration {
+  /// The same in nanoseconds.
+  var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
 }

@@ -30,7 +30,8 @@ struct AttemptColumns {
   func standing(path: String) throws(StoreError) -> Scheduler.StoredStanding {
     switch outcome {
     case nil: return .open
-    case "completed", "fault": return .delivered
+    case "completed": return .delivered
+    case "fault": return .differed
     case "duplicate": return .ended(.duplicate)
     case "revoked": return .ended(reason == nil ? .revoked : .takenBack)
     case "failed":

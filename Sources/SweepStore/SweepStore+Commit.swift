@@ -54,11 +54,11 @@ extension SweepStore {
           attempt.row, delivered.digest.blob, delivered.fingerprint.blob, now, text(delivered.result),
           text(delivered.report),
         ])
-      // An attempt that contradicts itself has given a result all the same.
+      // What an attempt came to first stands.
       try connection.cachedStatement(
         sql: """
           UPDATE attempts SET ended = ?, outcome = 'fault', reason = NULL, message = NULL
-          WHERE number = ? AND outcome IS NOT 'completed' AND outcome IS NOT 'duplicate'
+          WHERE number = ? AND (outcome IS NULL OR outcome = 'lost')
           """
       ).execute(arguments: [now, attempt.row])
       try note("fault", attempt: attempt, sweep, now, connection)

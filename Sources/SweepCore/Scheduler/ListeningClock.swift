@@ -22,8 +22,11 @@ public struct ListeningClock: Sendable {
     let gap = max(0, now.nanoseconds - last.nanoseconds)
     if gap > longestGap { deaf += gap }
     last = max(last, now)
-    return Instant(nanoseconds: last.nanoseconds - deaf)
+    return present
   }
+
+  /// The listening time of the latest event.
+  var present: Instant { Instant(nanoseconds: last.nanoseconds - deaf) }
 
   /// The moment at which the listening time will be `instant` if no gap comes between.
   public func moment(of instant: Instant) -> Instant {

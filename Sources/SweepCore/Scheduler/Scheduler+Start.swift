@@ -64,14 +64,19 @@ extension Scheduler {
     public var cell: CellID
     /// The worker it was leased to.
     public var worker: WorkerID
+    /// What it was leased for.
+    public var purpose: LeasePurpose
     /// What came of it.
     public var standing: StoredStanding
 
     /// Creates a description.
-    public init(attempt: AttemptID, cell: CellID, worker: WorkerID, standing: StoredStanding) {
+    public init(
+      attempt: AttemptID, cell: CellID, worker: WorkerID, purpose: LeasePurpose = .result, standing: StoredStanding
+    ) {
       self.attempt = attempt
       self.cell = cell
       self.worker = worker
+      self.purpose = purpose
       self.standing = standing
     }
   }
@@ -80,17 +85,19 @@ extension Scheduler {
   public enum StoredStanding: Sendable, Hashable {
     /// Nothing yet: its worker may be running it.
     case open
-    /// It gave the first result of its fingerprint, or one that differed from it.
+    /// It gave the first result of its fingerprint.
     case delivered
+    /// It gave a result that differed from the first.
+    case differed
     /// It ended so.
     case ended(AttemptEnd)
   }
 
-  /// Takes up a sweep where the store has it.
+  /// Takes up sweeps where the store has them.
   ///
   /// Leases that are still open are kept for workers that come back with them. They have three times
   /// ``Settings/lostAfter``: a worker notices only after a silence that its coordinator is gone, and then connects
-  /// again.
+  /// again. How workers behaved is not known any more: one that was set aside is tried again.
   ///
   /// - Parameters:
   ///   - sweeps: All sweeps. A ``CellID`` is a cell's place in the cells of all, one sweep after the other.
@@ -100,99 +107,145 @@ extension Scheduler {
     sweeps: [StoredSweep], attempts: [StoredAttempt], nextAttempt: AttemptID, settings: Settings = Settings(),
     at now: Instant
   ) {
-    let cells = sweeps.flatMap(\.cells)
-    let groups = sweeps.map(\.groups).reduce(0, +)
     self.settings = settings
     self.nextAttempt = nextAttempt.number
-    lostAfter = (Instant(nanoseconds: 0) + settings.lostAfter).nanoseconds
-    let heartbeat = (Instant(nanoseconds: 0) + settings.heartbeatInterval).nanoseconds
-    clock = ListeningClock(longestGap: 2 * heartbeat, start: now)
-    counts = Array(repeating: [:], count: groups)
-    unended = 0
-
-    var leaders: [SHA256Digest: CellID] = [:]
-    self.cells = []
-    self.cells.reserveCapacity(cells.count)
-    for (index, cell) in cells.enumerated() {
-      let state: CellState
-      switch cell.state {
-      case .completed: state = .completed
-      case .failed: state = .failed
-      case .cancelled: state = .cancelled
-      case .pending, .running:
-        precondition(cell.resultDigest == nil, "cell \(index) has a result and has not ended")
-        unended += 1
-        if let leader = leaders[cell.fingerprint] {
-          state = .twin(of: leader)
-          twins[leader, default: []].append(CellID(index))
-        } else {
-          state = .pending
-          leaders[cell.fingerprint] = CellID(index)
-        }
-      }
-      counts[cell.group][state.summary, default: 0] += 1
-      self.cells.append(
-        CellEntry(
-          fingerprint: cell.fingerprint, group: cell.group, state: state, resultDigest: cell.resultDigest))
+    lostAfter = settings.lostAfter.nanoseconds
+    clock = ListeningClock(longestGap: 2 * settings.heartbeatInterval.nanoseconds, start: now)
+    counts = Array(repeating: 0, count: sweeps.reduce(0) { $0 + $1.groups } * CellRecord.State.allCases.count)
+    lanes = []
+    cells = []
+    let total = sweeps.reduce(0) { $0 + $1.cells.count }
+    cells.reserveCapacity(total)
+    var first: [SHA256Digest: CellID] = Dictionary(minimumCapacity: total)
+    var groups = 0
+    for sweep in sweeps {
+      let start = cells.count
+      for cell in sweep.cells { enter(cell, groups, &first) }
+      lanes.append(
+        Lane(
+          cells: start..<cells.count, groups: groups..<groups + sweep.groups, auditFraction: sweep.auditFraction,
+          priority: sweep.priority, isPaused: sweep.isPaused, nextFresh: start))
+      groups += sweep.groups
     }
+    oweAudits(sweeps, attempts, at: now)
     for attempt in attempts { restore(attempt, at: now) }
-    for index in self.cells.indices where self.cells[index].failures > 0 { requeue(CellID(index)) }
+    for head in efforts.keys.sorted() { waitAgain(head) }
+  }
+
+  private mutating func enter(_ stored: StoredCell, _ groups: Int, _ first: inout [SHA256Digest: CellID]) {
+    let cell = CellID(cells.count)
+    var entry = CellEntry(
+      fingerprint: stored.fingerprint, resultDigest: stored.resultDigest, group: Int32(groups + stored.group),
+      lane: Int32(lanes.count))
+    switch stored.state {
+    case .completed: entry.standing = .completed
+    case .failed: entry.standing = .failed
+    case .cancelled: entry.standing = .cancelled
+    case .pending, .running:
+      precondition(stored.resultDigest == nil, "cell \(cell.index) has a result and has not ended")
+      unended += 1
+    }
+    cells.append(entry)
+    if let head = first[stored.fingerprint] {
+      heads[cell] = head
+      members[head, default: [head]].append(cell)
+      if let digest = stored.resultDigest { cells[head.index].resultDigest = digest }
+    } else {
+      first[stored.fingerprint] = cell
+    }
+    if stored.countedFrom.number > 0 { reopened[cell] = stored.countedFrom.number }
+    counts[place(entry.group, entry.standing, isRunning: false)] += 1
+  }
+
+  /// Owes an audit to every completed cell that its sweep chooses, that had none, and of which it is known which
+  /// worker to check.
+  private mutating func oweAudits(_ sweeps: [StoredSweep], _ attempts: [StoredAttempt], at now: Instant) {
+    guard sweeps.contains(where: { $0.auditFraction > 0 }) else { return }
+    var accepted: [CellID: StoredAttempt] = [:]
+    for attempt in attempts where attempt.standing == .delivered {
+      let head = head(of: attempt.cell)
+      accepted[head] = attempt
+    }
+    let stored = sweeps.flatMap(\.cells)
+    let audited = Set(stored.indices.filter { stored[$0].isAudited }.map { head(of: CellID($0)) })
+    for head in accepted.keys.sorted() where !audited.contains(head) {
+      guard let first = accepted[head] else { continue }
+      let asking = equals(head).first { cell in
+        stored[cell.index].state == .completed && isChosen(cell, by: first.attempt)
+      }
+      if let asking { oweAudit(head, for: asking, of: first.worker, now) }
+    }
   }
 
   private mutating func restore(_ stored: StoredAttempt, at now: Instant) {
     precondition(stored.attempt.number < nextAttempt, "attempt \(stored.attempt.number) is not a past one")
-    let cell = leader(of: stored.cell)
-    var entry = AttemptEntry(cell: cell, worker: stored.worker, standing: .ended)
+    let head = head(of: stored.cell)
+    var entry = AttemptEntry(
+      cell: stored.cell, worker: stored.worker, purpose: stored.purpose, standing: .ended)
     switch stored.standing {
     case .open:
-      switch cells[cell.index].state {
-      case .pending, .running:
-        entry.standing = .live
-        attempts[stored.attempt] = entry
-        if workers[stored.worker] == nil {
-          register(stored.worker, isPresent: false, heard: Instant(nanoseconds: now.nanoseconds + 2 * lostAfter))
-        }
-        // Whether its message ever left, the store does not know.
-        hold(stored.attempt, at: now, wasNamed: false)
-        return
-      case .completed, .failed, .cancelled:
-        entry.standing = .ended
-      case .twin:
-        preconditionFailure("cell \(cell.index) leads and follows")
+      guard isOpen(head) || mayAudit(head, stored) else { break }
+      attempts[stored.attempt] = entry
+      if workers[stored.worker] == nil {
+        let heard = Instant(nanoseconds: now.nanoseconds + 2 * lostAfter)
+        register(stored.worker, WorkerCapacity(), isPresent: false, heard: heard)
       }
-    case .delivered:
-      entry.standing = .ended
-    case .ended(.lost(let loss, _)):
-      entry.standing = .lost
-      entry.isCounted = loss.isCounted
-    case .ended(let outcome):
-      entry.isCounted = outcome.isCounted
+      // Whether its message ever left, the store does not know.
+      hold(stored.attempt, at: now, wasNamed: false)
+      return
+    case .delivered, .differed: break
+    case .ended(.lost): entry.standing = .lost
+    case .ended: break
     }
-    if entry.isCounted {
-      cells[cell.index].failures += 1
-      troubles[cell, default: []].append(stored.worker)
-    }
-    if cells[cell.index].state.isFinal { troubles[cell] = nil }
     attempts[stored.attempt] = entry
+    guard case .ended(let end) = stored.standing, end.isCounted else { return }
+    guard isOpen(head) || stored.purpose == .audit else { return }
+    if case .failed(let failure) = end {
+      count(stored.attempt, isReported: true)
+      noteMemory(failure, head, stored.worker)
+    } else {
+      count(stored.attempt, isReported: false)
+    }
   }
 
-  /// The cell that runs for `cell`: itself, unless it is a twin.
-  func leader(of cell: CellID) -> CellID {
-    switch cells[cell.index].state {
-    case .twin(let leader): leader
-    case .pending, .running, .completed, .failed, .cancelled: cell
-    }
+  /// Whether an open attempt at a completed cell serves its audit.
+  private func mayAudit(_ head: CellID, _ stored: StoredAttempt) -> Bool {
+    guard let audit = efforts[head]?.audit else { return false }
+    return stored.purpose == .audit || stored.worker != audit.worker
   }
 }
 
 extension Scheduler {
   /// Where a cell stands.
   public func state(of cell: CellID) -> CellState {
-    cells[cell.index].state
+    switch cells[cell.index].standing {
+    case .open:
+      let live = efforts[head(of: cell)]?.live ?? []
+      return live.isEmpty ? .pending : .running(live)
+    case .completed: return .completed
+    case .failed: return .failed
+    case .cancelled: return .cancelled
+    }
+  }
+
+  /// The sweep that a cell belongs to.
+  public func sweep(of cell: CellID) -> SweepIndex {
+    SweepIndex(Int(cells[cell.index].lane))
   }
 
   /// How many cells of each group of a sweep stand where; the sums are kept, not counted.
-  public func tallies(of sweep: SweepIndex) -> [[CellRecord.State: Int]] { counts }
+  public func tallies(of sweep: SweepIndex) -> [[CellRecord.State: Int]] {
+    let states = CellRecord.State.allCases
+    return lanes[sweep.position].groups.map { group in
+      Dictionary(uniqueKeysWithValues: states.map { ($0, counts[group * states.count + $0.ordinal]) })
+    }
+  }
+
+  /// Whether no more cells of a sweep are leased because somebody asked for it.
+  public func isPaused(_ sweep: SweepIndex) -> Bool { lanes[sweep.position].isPaused }
+
+  /// How many second executions are still owed to completed cells.
+  public var openAudits: Int { auditsOwed }
 
   /// The attempts that a worker holds leases of, oldest first; `nil` for a worker that is not there.
   public func leases(of worker: WorkerID) -> [AttemptID]? {
@@ -200,12 +253,18 @@ extension Scheduler {
     return entry.leases.map(\.attempt)
   }
 
-  /// The cell that an attempt runs; `nil` for a number that this sweep never spent.
+  /// Why a worker is set aside; `nil` for one that is not.
+  public func quarantine(of worker: WorkerID) -> String? {
+    conducts[worker]?.aside?.reason
+  }
+
+  /// The cell that an attempt runs; `nil` for a number that was never spent on these sweeps.
   public func cell(of attempt: AttemptID) -> CellID? {
     attempts[attempt]?.cell
   }
 
-  /// The cell that an attempt runs, and the worker it was leased to; `nil` for a number that this sweep never spent.
+  /// The cell that an attempt runs, and the worker it was leased to; `nil` for a number that was never spent on these
+  /// sweeps.
   public func whereabouts(of attempt: AttemptID) -> (cell: CellID, worker: WorkerID)? {
     attempts[attempt].map { ($0.cell, $0.worker) }
   }

@@ -3,9 +3,10 @@ internal import HeapModule
 /// Workers that come, speak, fall silent and go.
 extension Scheduler {
   mutating func joined(
-    _ worker: WorkerID, running: [AttemptID], _ now: Instant, _ actions: inout [Action]
+    _ worker: WorkerID, _ capacity: WorkerCapacity, running: [AttemptID], _ now: Instant, _ actions: inout [Action]
   ) {
     hear(worker, now)
+    setCapacity(of: worker, to: capacity)
     actions.append(.record(.worker(worker, .joined)))
     actions.append(.welcome(worker))
     // A hello opens a new connection: leases that it does not name cannot arrive any more.
@@ -15,9 +16,12 @@ extension Scheduler {
         lease.attempt, as: lease.wasNamed ? .forgotten : .undelivered,
         message: "worker \(worker.name) connected again without it", &actions)
     }
-    for attempt in running { name(attempt, by: worker, now, &actions) }
+    var hint = 0
+    for attempt in running {
+      name(attempt, isStarted: nil, by: worker, hint: &hint, now, &actions)
+    }
     switch phase {
-    case .dealing: break
+    case .dealing: if leaving.contains(worker) { actions.append(.drain(worker)) }
     case .draining, .finished: actions.append(.drain(worker))
     }
   }
@@ -28,10 +32,13 @@ extension Scheduler {
   }
 
   mutating func heartbeat(
-    _ worker: WorkerID, holding: [AttemptID], _ now: Instant, _ actions: inout [Action]
+    _ worker: WorkerID, holding: [HeldAttempt], _ now: Instant, _ actions: inout [Action]
   ) {
     meet(worker, now, &actions)
-    for attempt in holding { name(attempt, by: worker, now, &actions) }
+    var hint = 0
+    for held in holding {
+      name(held.attempt, isStarted: held.isStarted, by: worker, hint: &hint, now, &actions)
+    }
     for lease in workers[worker]?.leases ?? []
     where now.nanoseconds - lease.lastNamed.nanoseconds > lostAfter {
       giveUp(
@@ -40,16 +47,19 @@ extension Scheduler {
     }
   }
 
-  mutating func left(_ worker: WorkerID, reason: String, _ actions: inout [Action]) {
+  mutating func left(_ worker: WorkerID, reason: String, _ now: Instant, _ actions: inout [Action]) {
     guard let entry = workers[worker] else { return }
     actions.append(.record(.worker(worker, .left(reason))))
     remove(worker)
+    conducts[worker] = nil
+    leaving.remove(worker)
     for lease in entry.leases {
       giveUp(lease.attempt, as: .workerLeft, message: "worker \(worker.name) left: \(reason)", &actions)
     }
   }
 
-  mutating func expire(_ now: Instant, _ actions: inout [Action]) {
+  /// Takes workers that were silent too long for lost, and looks again at all that depends on time.
+  mutating func tick(_ now: Instant, _ actions: inout [Action]) {
     while let first = deadlines.min, first.at <= now {
       deadlines.removeMin()
       guard let entry = workers[first.worker], entry.registration == first.registration else { continue }
@@ -60,6 +70,8 @@ extension Scheduler {
       }
       lose(first.worker, entry, &actions)
     }
+    offerProofs(now)
+    isSettled = false
   }
 
   private mutating func lose(_ worker: WorkerID, _ entry: WorkerEntry, _ actions: inout [Action]) {
@@ -68,11 +80,12 @@ extension Scheduler {
       actions.append(.record(.worker(worker, .lost)))
       actions.append(.forget(worker))
     }
-    for (position, lease) in entry.leases.enumerated() {
+    for (place, lease) in entry.leases.enumerated() {
       if entry.isPresent {
-        // A worker runs its leases in their order: only the first can have brought it down.
+        // Only what it was running can have brought it down.
+        let isBlamed = place < entry.capacity.slots || lease.isStarted == true
         giveUp(
-          lease.attempt, as: position == 0 ? .workerLost : .unstarted,
+          lease.attempt, as: isBlamed ? .workerLost : .unstarted,
           message: "worker \(worker.name) was silent for \(settings.lostAfter)", &actions)
       } else {
         giveUp(
@@ -86,7 +99,9 @@ extension Scheduler {
     if workers[worker]?.isPresent == true {
       hear(worker, now)
     } else {
-      joined(worker, running: workers[worker]?.leases.map(\.attempt) ?? [], now, &actions)
+      let known = workers[worker]
+      joined(
+        worker, known?.capacity ?? WorkerCapacity(), running: known?.leases.map(\.attempt) ?? [], now, &actions)
     }
   }
 
@@ -95,33 +110,60 @@ extension Scheduler {
     if workers[worker]?.isPresent == true {
       workers[worker]?.lastHeard = now
     } else {
-      register(worker, isPresent: true, heard: now)
+      register(worker, workers[worker]?.capacity ?? WorkerCapacity(), isPresent: true, heard: now)
     }
   }
 
   /// Makes a worker known, or one that was known from the store present.
-  mutating func register(_ worker: WorkerID, isPresent: Bool, heard: Instant) {
+  mutating func register(_ worker: WorkerID, _ capacity: WorkerCapacity, isPresent: Bool, heard: Instant) {
     nextTicket += 1
     let leases = workers[worker]?.leases ?? []
     workers[worker] = WorkerEntry(
-      lastHeard: heard, isPresent: isPresent, leases: leases, registration: nextTicket)
+      capacity: capacity, lastHeard: heard, isPresent: isPresent, leases: leases, registration: nextTicket)
     let deadline = Instant(nanoseconds: heard.nanoseconds + lostAfter)
     deadlines.insert(Deadline(at: deadline, registration: nextTicket, worker: worker))
     // Entries of workers that are gone leave when they are due; until then they must not pile up.
     if deadlines.count > 2 * workers.count + 64 {
       deadlines = Heap(deadlines.unordered.filter { workers[$0.worker]?.registration == $0.registration })
     }
+    offer(worker)
   }
 
-  private mutating func remove(_ worker: WorkerID) {
+  mutating func remove(_ worker: WorkerID) {
     setCredit(of: worker, to: 0)
     workers[worker] = nil
   }
 
-  mutating func setCredit(of worker: WorkerID, to credit: Int) {
-    guard let old = workers[worker]?.credit, old != credit else { return }
-    if (old > 0) != (credit > 0) { willing += credit > 0 ? 1 : -1 }
-    workers[worker]?.credit = credit
+  private mutating func setCapacity(of worker: WorkerID, to capacity: WorkerCapacity) {
+    guard let old = workers[worker], old.capacity != capacity else { return }
+    if old.isWilling { countWilling(old.capacity, -1) }
+    workers[worker]?.capacity = capacity
+    if old.isWilling { countWilling(capacity, 1) }
     offer(worker)
+  }
+
+  mutating func setCredit(of worker: WorkerID, to credit: Int) {
+    let credit = leaving.contains(worker) ? 0 : credit
+    guard let old = workers[worker]?.credit, old != credit else { return }
+    workers[worker]?.credit = credit
+    refresh(worker)
+  }
+
+  /// Brings what is known of a worker's wish for cells up to date.
+  mutating func refresh(_ worker: WorkerID) {
+    guard let entry = workers[worker] else { return }
+    let isWilling = entry.credit > 0 && conducts[worker]?.aside == nil
+    if isWilling != entry.isWilling {
+      workers[worker]?.isWilling = isWilling
+      countWilling(entry.capacity, isWilling ? 1 : -1)
+    }
+    offer(worker)
+  }
+
+  private mutating func countWilling(_ capacity: WorkerCapacity, _ change: Int) {
+    let memory = capacity.memoryPerSlot
+    let count = (willing[memory] ?? 0) + change
+    willing[memory] = count == 0 ? nil : count
+    willingCount += change
   }
 }

@@ -7,59 +7,51 @@ import Testing
   private let anna = WorkerID("anna")
   private let bert = WorkerID("bert")
 
-  @Test("cells are dealt in the order of their indices, one each to idle workers before a second to any")
+  @Test("cells are dealt in the order of their indices")
   func dealingOrder() {
-    var sweep = Sweep(cells: 4)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    #expect(sweep.at(0, .ready(anna, credit: 2)).leases == [Lease(anna, 1, 0), Lease(anna, 2, 1)])
-    _ = sweep.at(0, .joined(bert, WorkerCapacity(), running: []))
-    #expect(sweep.at(0, .ready(bert, credit: 2)).leases == [Lease(bert, 3, 2), Lease(bert, 4, 3)])
-
-    var fair = Sweep(cells: 2)
-    _ = fair.at(0, .joined(anna, WorkerCapacity(), running: []))
-    _ = fair.at(0, .joined(bert, WorkerCapacity(), running: []))
-    _ = fair.at(0, .ready(anna, credit: 2))
-    // anna holds both; when one comes back it goes to bert, who holds none.
-    _ = fair.at(0, .ready(bert, credit: 1))
-    #expect(fair.at(10, .failure(anna, AttemptID(1), broken)).leases == [Lease(bert, 3, 0)])
+    var trial = Trial(cells: 4)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    #expect(trial.at(0, .ready(anna, credit: 2)).leases == [GivenLease(anna, 1, 0), GivenLease(anna, 2, 1)])
+    _ = trial.at(0, .joined(bert, WorkerCapacity(), running: []))
+    #expect(trial.at(0, .ready(bert, credit: 2)).leases == [GivenLease(bert, 3, 2), GivenLease(bert, 4, 3)])
   }
 
   @Test("a worker never holds more leases than it wants")
   func creditIsATotal() {
-    var sweep = Sweep(cells: 5)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    #expect(sweep.at(0, .ready(anna, credit: 2)).leases.count == 2)
-    #expect(sweep.at(0, .ready(anna, credit: 2)).leases.isEmpty)
-    #expect(sweep.at(0, .ready(anna, credit: 3)).leases == [Lease(anna, 3, 2)])
-    #expect(sweep.at(0, .ready(anna, credit: 0)).leases.isEmpty)
-    #expect(sweep.deliver(anna, 1, cell: 0, at: 1).leases.isEmpty)
-    #expect(sweep.at(0, .ready(anna, credit: -7)).isEmpty)
+    var trial = Trial(cells: 5)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    #expect(trial.at(0, .ready(anna, credit: 2)).leases.count == 2)
+    #expect(trial.at(0, .ready(anna, credit: 2)).leases.isEmpty)
+    #expect(trial.at(0, .ready(anna, credit: 3)).leases == [GivenLease(anna, 3, 2)])
+    #expect(trial.at(0, .ready(anna, credit: 0)).leases.isEmpty)
+    #expect(trial.deliver(anna, 1, cell: 0, at: 1).leases.isEmpty)
+    #expect(trial.at(0, .ready(anna, credit: -7)).isEmpty)
   }
 
   @Test("a worker that changes its mind without end fills no memory")
   func endlessChanges() {
-    var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    for round in 0..<10_000 { _ = sweep.at(0, .ready(anna, credit: 2 + round % 2)) }
-    #expect(sweep.scheduler.lineLengths.hungry < 100)
+    var trial = Trial(cells: 1)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    for round in 0..<10_000 { _ = trial.at(0, .ready(anna, credit: 2 + round % 2)) }
+    #expect(trial.scheduler.lineLengths.hungry < 100)
     for _ in 0..<10_000 {
-      _ = sweep.at(0, .left(anna, reason: "bye"))
-      _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
+      _ = trial.at(0, .left(anna, reason: "bye"))
+      _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
     }
-    #expect(sweep.scheduler.lineLengths.deadlines < 100)
+    #expect(trial.scheduler.lineLengths.deadlines < 100)
   }
 
   @Test("a lease is recorded before it is sent, and a result before it is acknowledged")
   func recordFirst() {
-    var sweep = Sweep(cells: 2)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
+    var trial = Trial(cells: 2)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
     #expect(
-      sweep.at(0, .ready(anna, credit: 1)) == [
+      trial.at(0, .ready(anna, credit: 1)) == [
         .record(.leased(AttemptID(1), CellID(0), anna)), .lease(anna, AttemptID(1), CellID(0)),
       ])
     #expect(
-      sweep.deliver(anna, 1, cell: 0, at: 1) == [
-        .record(.result(AttemptID(1), sweep.result(0))), .record(.outcome(CellID(0), .completed)),
+      trial.deliver(anna, 1, cell: 0, at: 1) == [
+        .record(.result(AttemptID(1), trial.result(0))), .record(.outcome(CellID(0), .completed)),
         .acknowledge(anna, AttemptID(1)),
         .record(.leased(AttemptID(2), CellID(1), anna)), .lease(anna, AttemptID(2), CellID(1)),
       ])
@@ -67,95 +59,95 @@ import Testing
 
   @Test("a silent worker loses its leases after the stated time and not before; its cells run elsewhere")
   func silence() {
-    var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    _ = sweep.at(0, .ready(anna, credit: 1))
-    _ = sweep.at(0, .joined(bert, WorkerCapacity(), running: []))
-    _ = sweep.at(0, .ready(bert, credit: 1))
+    var trial = Trial(cells: 1)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    _ = trial.at(0, .ready(anna, credit: 1))
+    _ = trial.at(0, .joined(bert, WorkerCapacity(), running: []))
+    _ = trial.at(0, .ready(bert, credit: 1))
     for moment in stride(from: 500, to: 2000, by: 500) {
-      _ = sweep.at(moment, .heartbeat(bert, holding: []))
+      _ = trial.at(moment, .heartbeat(bert, holding: []))
     }
-    #expect(sweep.at(1999, .tick).isEmpty)
-    let actions = sweep.at(2000, .tick)
+    #expect(trial.at(1999, .tick).isEmpty)
+    let actions = trial.at(2000, .tick)
     #expect(actions.contains(.forget(anna)))
-    #expect(actions.leases == [Lease(bert, 2, 0)])
-    #expect(sweep.scheduler.leases(of: anna) == nil)
+    #expect(actions.leases == [GivenLease(bert, 2, 0)])
+    #expect(trial.scheduler.leases(of: anna) == nil)
   }
 
   @Test("only the cell that a lost worker was running uses up an attempt, not those that waited behind it")
   func lossOfAWaitingLease() {
-    var sweep = Sweep(cells: 2)
+    var trial = Trial(cells: 2)
     var losses: [[LeaseLoss]] = []
     for round in 0..<3 {
       let worker = WorkerID("worker \(round)")
       let start = round * 10_000
-      _ = sweep.at(start, .joined(worker, WorkerCapacity(), running: []))
-      #expect(sweep.at(start, .ready(worker, credit: 2)).leases.map(\.cell) == [0, 1])
-      let actions = stride(from: start, through: start + 5_000, by: 500).flatMap { sweep.at($0, .tick) }
+      _ = trial.at(start, .joined(worker, WorkerCapacity(), running: []))
+      #expect(trial.at(start, .ready(worker, credit: 2)).leases.map(\.cell) == [0, 1])
+      let actions = stride(from: start, through: start + 5_000, by: 500).flatMap { trial.at($0, .tick) }
       losses.append(
         actions.compactMap { action in
           if case .record(.ended(_, .lost(let loss, _))) = action { loss } else { nil }
         })
     }
     #expect(losses == Array(repeating: [.workerLost, .unstarted], count: 3))
-    _ = sweep.at(40_000, .joined(anna, WorkerCapacity(), running: []))
-    #expect(sweep.at(40_000, .ready(anna, credit: 2)).leases.map(\.cell) == [1], "cell 0 has failed, cell 1 has not")
+    _ = trial.at(40_000, .joined(anna, WorkerCapacity(), running: []))
+    #expect(trial.at(40_000, .ready(anna, credit: 2)).leases.map(\.cell) == [1], "cell 0 has failed, cell 1 has not")
   }
 
   @Test("any word counts as a sign of life")
   func signsOfLife() {
-    var sweep = Sweep(cells: 3)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    _ = sweep.at(900, .ready(anna, credit: 2))
-    _ = sweep.at(
+    var trial = Trial(cells: 3)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    _ = trial.at(900, .ready(anna, credit: 2))
+    _ = trial.at(
       1800,
       .heartbeat(
         anna, holding: [HeldAttempt(AttemptID(1), isStarted: true), HeldAttempt(AttemptID(2), isStarted: true)]))
-    _ = sweep.deliver(anna, 1, cell: 0, at: 2700)
-    _ = sweep.at(3600, .failure(anna, AttemptID(2), broken))
-    _ = sweep.at(4500, .tick)
-    #expect(sweep.at(5500, .tick).isEmpty)
-    #expect(sweep.at(5600, .tick).contains(.forget(anna)))
+    _ = trial.deliver(anna, 1, cell: 0, at: 2700)
+    _ = trial.at(3600, .failure(anna, AttemptID(2), broken))
+    _ = trial.at(4500, .tick)
+    #expect(trial.at(5500, .tick).isEmpty)
+    #expect(trial.at(5600, .tick).contains(.forget(anna)))
   }
 
   @Test("a coordinator that was stopped does not hold its own deafness against the workers")
   func deafness() {
-    var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    _ = sweep.at(0, .ready(anna, credit: 1))
-    _ = sweep.at(500, .heartbeat(anna, holding: [HeldAttempt(AttemptID(1), isStarted: true)]))
-    #expect(sweep.at(60_500, .tick).isEmpty)
-    #expect(sweep.scheduler.nextDeadline == Instant(nanoseconds: 61_000_000_000))
-    for moment in stride(from: 61_000, to: 62_500, by: 500) { #expect(sweep.at(moment, .tick).isEmpty) }
-    #expect(sweep.at(62_500, .tick).contains(.forget(anna)))
+    var trial = Trial(cells: 1)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    _ = trial.at(0, .ready(anna, credit: 1))
+    _ = trial.at(500, .heartbeat(anna, holding: [HeldAttempt(AttemptID(1), isStarted: true)]))
+    #expect(trial.at(60_500, .tick).isEmpty)
+    #expect(trial.scheduler.nextDeadline == Instant(nanoseconds: 61_000_000_000))
+    for moment in stride(from: 61_000, to: 62_500, by: 500) { #expect(trial.at(moment, .tick).isEmpty) }
+    #expect(trial.at(62_500, .tick).contains(.forget(anna)))
   }
 
   @Test("a worker that was taken for lost and comes back keeps its cell, and the attempt is not held against it")
   func adoption() {
-    var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    _ = sweep.at(0, .ready(anna, credit: 1))
-    sweep.pass(from: 0, to: 3000)
-    #expect(sweep.scheduler.state(of: CellID(0)) == .pending)
-    let actions = sweep.at(3100, .joined(anna, WorkerCapacity(), running: [AttemptID(1)]))
+    var trial = Trial(cells: 1)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    _ = trial.at(0, .ready(anna, credit: 1))
+    trial.pass(from: 0, to: 3000)
+    #expect(trial.scheduler.state(of: CellID(0)) == .pending)
+    let actions = trial.at(3100, .joined(anna, WorkerCapacity(), running: [AttemptID(1)]))
     #expect(actions.contains(.record(.adopted(AttemptID(1)))))
-    #expect(sweep.scheduler.state(of: CellID(0)) == .running([AttemptID(1)]))
+    #expect(trial.scheduler.state(of: CellID(0)) == .running([AttemptID(1)]))
     // Twice more: a flapping connection never uses up the attempts.
     for round in 1...3 {
-      sweep.pass(from: 3100 + round * 10_000, to: 3100 + round * 10_000 + 4000)
-      _ = sweep.at(3100 + round * 10_000 + 4000, .joined(anna, WorkerCapacity(), running: [AttemptID(1)]))
+      trial.pass(from: 3100 + round * 10_000, to: 3100 + round * 10_000 + 4000)
+      _ = trial.at(3100 + round * 10_000 + 4000, .joined(anna, WorkerCapacity(), running: [AttemptID(1)]))
     }
-    #expect(sweep.scheduler.state(of: CellID(0)) == .running([AttemptID(1)]))
-    #expect(sweep.deliver(anna, 1, cell: 0, at: 40_000).contains(.acknowledge(anna, AttemptID(1))))
+    #expect(trial.scheduler.state(of: CellID(0)) == .running([AttemptID(1)]))
+    #expect(trial.deliver(anna, 1, cell: 0, at: 40_000).contains(.acknowledge(anna, AttemptID(1))))
   }
 
   @Test("when two attempts run one cell, the first result counts and the other attempt is revoked")
   func firstResultCounts() {
-    var sweep = Sweep(cells: 1)
-    sweep.loseToBert(anna, bert)
-    _ = sweep.at(2600, .joined(anna, WorkerCapacity(), running: [AttemptID(1)]))
-    #expect(sweep.scheduler.state(of: CellID(0)) == .running([AttemptID(2), AttemptID(1)]))
-    let actions = sweep.deliver(anna, 1, cell: 0, at: 2700)
+    var trial = Trial(cells: 1)
+    trial.loseToBert(anna, bert)
+    _ = trial.at(2600, .joined(anna, WorkerCapacity(), running: [AttemptID(1)]))
+    #expect(trial.scheduler.state(of: CellID(0)) == .running([AttemptID(2), AttemptID(1)]))
+    let actions = trial.deliver(anna, 1, cell: 0, at: 2700)
     #expect(actions.contains(.record(.outcome(CellID(0), .completed))))
     #expect(actions.contains(.record(.ended(AttemptID(2), .revoked))))
     #expect(actions.contains(.revoke(bert, AttemptID(2))))
@@ -163,42 +155,42 @@ import Testing
 
   @Test("a late result of an attempt taken for lost completes a cell that has not ended")
   func lateResult() {
-    var sweep = Sweep(cells: 1)
-    sweep.loseToBert(anna, bert)
-    let actions = sweep.deliver(anna, 1, cell: 0, at: 2700)
-    #expect(actions.contains(.record(.result(AttemptID(1), sweep.result(0)))))
+    var trial = Trial(cells: 1)
+    trial.loseToBert(anna, bert)
+    let actions = trial.deliver(anna, 1, cell: 0, at: 2700)
+    #expect(actions.contains(.record(.result(AttemptID(1), trial.result(0)))))
     #expect(actions.contains(.revoke(bert, AttemptID(2))))
     #expect(actions.contains(.finish))
   }
 
   @Test("an equal duplicate is acknowledged and changes nothing; a differing one is recorded as a fault")
   func duplicates() {
-    var sweep = Sweep(cells: 2)
-    sweep.loseToBert(anna, bert)
-    _ = sweep.deliver(bert, 2, cell: 0, at: 2600)
+    var trial = Trial(cells: 2)
+    trial.loseToBert(anna, bert)
+    _ = trial.deliver(bert, 2, cell: 0, at: 2600)
     #expect(
-      sweep.deliver(bert, 2, cell: 0, at: 2700) == [.acknowledge(bert, AttemptID(2))],
+      trial.deliver(bert, 2, cell: 0, at: 2700) == [.acknowledge(bert, AttemptID(2))],
       "the same attempt again, as after a lost acknowledgement")
     #expect(
-      sweep.deliver(anna, 1, cell: 0, at: 2800) == [
+      trial.deliver(anna, 1, cell: 0, at: 2800) == [
         .record(.ended(AttemptID(1), .duplicate)), .acknowledge(anna, AttemptID(1)),
       ])
-    let other = sweep.result(0, "other numbers")
+    let other = trial.result(0, "other numbers")
     #expect(
-      sweep.at(2900, .result(anna, AttemptID(1), other)) == [
+      trial.at(2900, .result(anna, AttemptID(1), other)) == [
         .record(.fault(AttemptID(1), other)), .acknowledge(anna, AttemptID(1)),
       ])
-    #expect(sweep.scheduler.state(of: CellID(0)) == .completed)
+    #expect(trial.scheduler.state(of: CellID(0)) == .completed)
   }
 
   @Test("failures that would repeat fail the cell at once", arguments: [CellFailure.Kind.diverged, .refusedInput])
   func permanentFailure(kind: CellFailure.Kind) {
-    var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    _ = sweep.at(0, .ready(anna, credit: 1))
+    var trial = Trial(cells: 1)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    _ = trial.at(0, .ready(anna, credit: 1))
     let failure = CellFailure(kind: kind, message: "no use")
     #expect(
-      sweep.at(1, .failure(anna, AttemptID(1), failure)) == [
+      trial.at(1, .failure(anna, AttemptID(1), failure)) == [
         .record(.ended(AttemptID(1), .failed(failure))), .record(.outcome(CellID(0), .failed(failure))),
         .acknowledge(anna, AttemptID(1)), .drain(anna), .finish,
       ])
@@ -206,17 +198,17 @@ import Testing
 
   @Test("failures that might not repeat are tried three times, on different workers while there are any")
   func transientFailure() {
-    var sweep = Sweep(cells: 3)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    #expect(sweep.at(0, .ready(anna, credit: 1)).leases == [Lease(anna, 1, 0)])
-    _ = sweep.at(0, .joined(bert, WorkerCapacity(), running: []))
-    #expect(sweep.at(0, .ready(bert, credit: 1)).leases == [Lease(bert, 2, 1)])
+    var trial = Trial(cells: 3)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    #expect(trial.at(0, .ready(anna, credit: 1)).leases == [GivenLease(anna, 1, 0)])
+    _ = trial.at(0, .joined(bert, WorkerCapacity(), running: []))
+    #expect(trial.at(0, .ready(bert, credit: 1)).leases == [GivenLease(bert, 2, 1)])
     // anna gets a fresh cell rather than the one she failed; bert gets that one.
-    #expect(sweep.at(1, .failure(anna, AttemptID(1), broken)).leases == [Lease(anna, 3, 2)])
-    #expect(sweep.deliver(bert, 2, cell: 1, at: 1).leases == [Lease(bert, 4, 0)])
+    #expect(trial.at(1, .failure(anna, AttemptID(1), broken)).leases == [GivenLease(anna, 3, 2)])
+    #expect(trial.deliver(bert, 2, cell: 1, at: 1).leases == [GivenLease(bert, 4, 0)])
     // Both have failed now, so either may have the last try.
-    #expect(sweep.at(2, .failure(bert, AttemptID(4), broken)).leases == [Lease(bert, 5, 0)])
-    let actions = sweep.at(3, .failure(bert, AttemptID(5), broken))
+    #expect(trial.at(2, .failure(bert, AttemptID(4), broken)).leases == [GivenLease(bert, 5, 0)])
+    let actions = trial.at(3, .failure(bert, AttemptID(5), broken))
     var last = broken
     last.message += " (3 attempts failed)"
     #expect(actions.contains(.record(.outcome(CellID(0), .failed(last)))))
@@ -224,109 +216,109 @@ import Testing
 
   @Test("the only worker may try again what failed on it")
   func onlyWorker() {
-    var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    _ = sweep.at(0, .ready(anna, credit: 1))
-    #expect(sweep.at(1, .failure(anna, AttemptID(1), broken)).leases == [Lease(anna, 2, 0)])
+    var trial = Trial(cells: 1)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    _ = trial.at(0, .ready(anna, credit: 1))
+    #expect(trial.at(1, .failure(anna, AttemptID(1), broken)).leases == [GivenLease(anna, 2, 0)])
   }
 
   @Test("a cell that waits for another worker goes to the one it failed on when that other leaves")
   func lastResort() {
-    var sweep = Sweep(cells: 2)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    _ = sweep.at(0, .ready(anna, credit: 1))
-    _ = sweep.at(0, .joined(bert, WorkerCapacity(), running: []))
-    _ = sweep.at(0, .ready(bert, credit: 1))
-    #expect(sweep.at(1, .failure(anna, AttemptID(1), broken)).leases.isEmpty)
-    let actions = sweep.at(2, .left(bert, reason: "going home"))
-    #expect(actions.leases == [Lease(anna, 3, 0)])
+    var trial = Trial(cells: 2)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    _ = trial.at(0, .ready(anna, credit: 1))
+    _ = trial.at(0, .joined(bert, WorkerCapacity(), running: []))
+    _ = trial.at(0, .ready(bert, credit: 1))
+    #expect(trial.at(1, .failure(anna, AttemptID(1), broken)).leases.isEmpty)
+    let actions = trial.at(2, .left(bert, reason: "going home"))
+    #expect(actions.leases == [GivenLease(anna, 3, 0)])
   }
 
   @Test("handing a cell back is no attempt, and ends the worker's wish for more")
   func preemption() {
-    var sweep = Sweep(cells: 1)
+    var trial = Trial(cells: 1)
     let stopped = CellFailure(kind: .preempted, message: "told to stop")
     for round in 1...5 {
       let worker = WorkerID("worker-\(round)")
-      _ = sweep.at(round, .joined(worker, WorkerCapacity(), running: []))
-      #expect(sweep.at(round, .ready(worker, credit: 1)).leases == [Lease(worker, UInt64(round), 0)])
-      #expect(sweep.at(round, .failure(worker, AttemptID(UInt64(round)), stopped)).leases.isEmpty)
+      _ = trial.at(round, .joined(worker, WorkerCapacity(), running: []))
+      #expect(trial.at(round, .ready(worker, credit: 1)).leases == [GivenLease(worker, UInt64(round), 0)])
+      #expect(trial.at(round, .failure(worker, AttemptID(UInt64(round)), stopped)).leases.isEmpty)
     }
-    #expect(sweep.scheduler.state(of: CellID(0)) == .pending)
+    #expect(trial.scheduler.state(of: CellID(0)) == .pending)
   }
 
   @Test("a lease that never arrived is dealt again: at a new hello at once, unnamed in heartbeats after a while")
   func undelivered() {
-    var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    _ = sweep.at(0, .ready(anna, credit: 1))
-    let again = sweep.at(100, .joined(anna, WorkerCapacity(), running: []))
-    #expect(again.leases == [Lease(anna, 2, 0)])
+    var trial = Trial(cells: 1)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    _ = trial.at(0, .ready(anna, credit: 1))
+    let again = trial.at(100, .joined(anna, WorkerCapacity(), running: []))
+    #expect(again.leases == [GivenLease(anna, 2, 0)])
     for moment in stride(from: 500, through: 2100, by: 400) {
-      #expect(sweep.at(moment, .heartbeat(anna, holding: [])).isEmpty)
+      #expect(trial.at(moment, .heartbeat(anna, holding: [])).isEmpty)
     }
-    #expect(sweep.at(2500, .heartbeat(anna, holding: [])).leases == [Lease(anna, 3, 0)])
+    #expect(trial.at(2500, .heartbeat(anna, holding: [])).leases == [GivenLease(anna, 3, 0)])
     // None of it counted: three real failures are still allowed.
-    _ = sweep.at(2600, .failure(anna, AttemptID(3), broken))
-    _ = sweep.at(2700, .failure(anna, AttemptID(4), broken))
-    #expect(sweep.scheduler.state(of: CellID(0)) == .running([AttemptID(5)]))
+    _ = trial.at(2600, .failure(anna, AttemptID(3), broken))
+    _ = trial.at(2700, .failure(anna, AttemptID(4), broken))
+    #expect(trial.scheduler.state(of: CellID(0)) == .running([AttemptID(5)]))
   }
 
   @Test("words about unknown attempts, and about those of others, are answered with a revocation only")
   func strangers() {
-    var sweep = Sweep(cells: 1)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    _ = sweep.at(0, .ready(anna, credit: 1))
-    _ = sweep.at(0, .joined(bert, WorkerCapacity(), running: []))
-    #expect(sweep.deliver(bert, 1, cell: 0, at: 1) == [.revoke(bert, AttemptID(1))])
-    #expect(sweep.at(1, .failure(bert, AttemptID(99), broken)) == [.revoke(bert, AttemptID(99))])
+    var trial = Trial(cells: 1)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    _ = trial.at(0, .ready(anna, credit: 1))
+    _ = trial.at(0, .joined(bert, WorkerCapacity(), running: []))
+    #expect(trial.deliver(bert, 1, cell: 0, at: 1) == [.revoke(bert, AttemptID(1))])
+    #expect(trial.at(1, .failure(bert, AttemptID(99), broken)) == [.revoke(bert, AttemptID(99))])
     #expect(
-      sweep.at(1, .heartbeat(bert, holding: [HeldAttempt(AttemptID(1), isStarted: true)])) == [
+      trial.at(1, .heartbeat(bert, holding: [HeldAttempt(AttemptID(1), isStarted: true)])) == [
         .revoke(bert, AttemptID(1))
       ])
-    #expect(sweep.scheduler.state(of: CellID(0)) == .running([AttemptID(1)]))
+    #expect(trial.scheduler.state(of: CellID(0)) == .running([AttemptID(1)]))
   }
 
   @Test("a result of another cell is a fault of the engine, not a result")
   func wrongFingerprint() {
-    var sweep = Sweep(cells: 2)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    _ = sweep.at(0, .ready(anna, credit: 1))
-    let actions = sweep.deliver(anna, 1, cell: 1, at: 1)
+    var trial = Trial(cells: 2)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    _ = trial.at(0, .ready(anna, credit: 1))
+    let actions = trial.deliver(anna, 1, cell: 1, at: 1)
     #expect(actions.contains(.acknowledge(anna, AttemptID(1))))
     #expect(!actions.contains { if case .record(.result) = $0 { true } else { false } })
-    #expect(actions.leases == [Lease(anna, 2, 0)])
+    #expect(actions.leases == [GivenLease(anna, 2, 0)])
   }
 
   @Test("equal cells run once and share their end")
   func twins() {
     let same = SHA256Digest(of: "same")
-    var sweep = Sweep(fingerprints: [same, SHA256Digest(of: "other"), same])
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    #expect(sweep.at(0, .ready(anna, credit: 3)).leases == [Lease(anna, 1, 0), Lease(anna, 2, 1)])
-    let actions = sweep.deliver(anna, 1, cell: 0, at: 1)
+    var trial = Trial(fingerprints: [same, SHA256Digest(of: "other"), same])
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    #expect(trial.at(0, .ready(anna, credit: 3)).leases == [GivenLease(anna, 1, 0), GivenLease(anna, 2, 1)])
+    let actions = trial.deliver(anna, 1, cell: 0, at: 1)
     #expect(actions.contains(.record(.outcome(CellID(0), .completed))))
     #expect(actions.contains(.record(.outcome(CellID(2), .completed))))
   }
 
   @Test("a restart keeps open leases for workers that come back, without counting those that do not")
   func restart() {
-    var sweep = Sweep(
+    var trial = Trial(
       cells: 2,
       attempts: [
         .init(attempt: AttemptID(4), cell: CellID(0), worker: anna, standing: .open),
         .init(attempt: AttemptID(5), cell: CellID(1), worker: bert, standing: .open),
       ], next: 6)
-    #expect(sweep.scheduler.state(of: CellID(0)) == .running([AttemptID(4)]))
-    sweep.pass(from: 500, to: 2500)
-    _ = sweep.at(2500, .joined(anna, WorkerCapacity(), running: [AttemptID(4)]))
-    #expect(sweep.at(2500, .ready(anna, credit: 2)).leases.isEmpty)
+    #expect(trial.scheduler.state(of: CellID(0)) == .running([AttemptID(4)]))
+    trial.pass(from: 500, to: 2500)
+    _ = trial.at(2500, .joined(anna, WorkerCapacity(), running: [AttemptID(4)]))
+    #expect(trial.at(2500, .ready(anna, credit: 2)).leases.isEmpty)
     for moment in stride(from: 3000, to: 6000, by: 500) {
-      #expect(sweep.at(moment, .heartbeat(anna, holding: [HeldAttempt(AttemptID(4), isStarted: true)])).isEmpty)
-      #expect(sweep.at(moment, .tick).isEmpty)
+      #expect(trial.at(moment, .heartbeat(anna, holding: [HeldAttempt(AttemptID(4), isStarted: true)])).isEmpty)
+      #expect(trial.at(moment, .tick).isEmpty)
     }
-    let actions = sweep.at(6000, .tick)
-    #expect(actions.leases == [Lease(anna, 6, 1)])
+    let actions = trial.at(6000, .tick)
+    #expect(actions.leases == [GivenLease(anna, 6, 1)])
     #expect(!actions.contains(.forget(bert)))
     #expect(
       actions.first
@@ -336,9 +328,9 @@ import Testing
 
   @Test("a lease that was recorded, but never sent before the coordinator died, is no attempt")
   func leaseNeverSent() {
-    var sweep = Sweep(
+    var trial = Trial(
       cells: 1, attempts: [.init(attempt: AttemptID(1), cell: CellID(0), worker: anna, standing: .open)], next: 2)
-    let actions = sweep.at(100, .joined(anna, WorkerCapacity(), running: []))
+    let actions = trial.at(100, .joined(anna, WorkerCapacity(), running: []))
     #expect(
       actions.contains { action in
         if case .record(.ended(AttemptID(1), .lost(.undelivered, _))) = action { true } else { false }
@@ -348,137 +340,49 @@ import Testing
   @Test("attempts used up before a restart still count after it")
   func restartRemembersFailures() {
     let failed = AttemptEnd.failed(broken)
-    var sweep = Sweep(
+    var trial = Trial(
       cells: 2,
       attempts: [
         .init(attempt: AttemptID(1), cell: CellID(1), worker: anna, standing: .ended(failed)),
         .init(attempt: AttemptID(2), cell: CellID(1), worker: anna, standing: .ended(failed)),
       ], next: 3)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    #expect(sweep.at(0, .ready(anna, credit: 1)).leases == [Lease(anna, 3, 1)], "tried before comes first")
-    _ = sweep.at(1, .failure(anna, AttemptID(3), broken))
-    #expect(sweep.scheduler.state(of: CellID(1)) == .failed)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    #expect(trial.at(0, .ready(anna, credit: 1)).leases == [GivenLease(anna, 3, 1)], "tried before comes first")
+    _ = trial.at(1, .failure(anna, AttemptID(3), broken))
+    #expect(trial.scheduler.state(of: CellID(1)) == .failed)
   }
 
   @Test("a result for a cell that had failed is kept without changing the cell's outcome")
   func resultAfterFailure() {
-    var sweep = Sweep(cells: 2)
-    sweep.loseToBert(anna, bert)
-    _ = sweep.at(2600, .failure(bert, AttemptID(2), CellFailure(kind: .diverged, message: "no use")))
+    var trial = Trial(cells: 2)
+    trial.loseToBert(anna, bert)
+    _ = trial.at(2600, .failure(bert, AttemptID(2), CellFailure(kind: .diverged, message: "no use")))
     #expect(
-      sweep.deliver(anna, 1, cell: 0, at: 2700) == [
-        .record(.result(AttemptID(1), sweep.result(0))), .acknowledge(anna, AttemptID(1)),
+      trial.deliver(anna, 1, cell: 0, at: 2700) == [
+        .record(.result(AttemptID(1), trial.result(0))), .acknowledge(anna, AttemptID(1)),
       ])
-    #expect(sweep.scheduler.state(of: CellID(0)) == .failed)
+    #expect(trial.scheduler.state(of: CellID(0)) == .failed)
   }
 
   @Test("draining leases nothing more, lets what runs finish, and then finishes")
   func draining() {
-    var sweep = Sweep(cells: 3)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    _ = sweep.at(0, .ready(anna, credit: 1))
-    #expect(sweep.at(1, .drain) == [.drain(anna)])
+    var trial = Trial(cells: 3)
+    _ = trial.at(0, .joined(anna, WorkerCapacity(), running: []))
+    _ = trial.at(0, .ready(anna, credit: 1))
+    #expect(trial.at(1, .drain) == [.drain(anna)])
     #expect(
-      sweep.deliver(anna, 1, cell: 0, at: 2) == [
-        .record(.result(AttemptID(1), sweep.result(0))), .record(.outcome(CellID(0), .completed)),
+      trial.deliver(anna, 1, cell: 0, at: 2) == [
+        .record(.result(AttemptID(1), trial.result(0))), .record(.outcome(CellID(0), .completed)),
         .acknowledge(anna, AttemptID(1)), .finish,
       ])
-    #expect(sweep.at(3, .joined(bert, WorkerCapacity(), running: [])).contains(.drain(bert)))
-    #expect(sweep.at(3, .ready(bert, credit: 1)).isEmpty)
-  }
-
-  @Test("cancelling ends every cell that has not ended and revokes what runs")
-  func cancelling() {
-    var sweep = Sweep(cells: 3)
-    _ = sweep.at(0, .joined(anna, WorkerCapacity(), running: []))
-    _ = sweep.at(0, .ready(anna, credit: 1))
-    _ = sweep.deliver(anna, 1, cell: 0, at: 1)
-    let actions = sweep.at(2, .cancel(SweepIndex(0)))
-    #expect(
-      actions == [
-        .record(.outcome(CellID(1), .cancelled)), .record(.ended(AttemptID(2), .revoked)),
-        .revoke(anna, AttemptID(2)), .record(.outcome(CellID(2), .cancelled)), .drain(anna), .finish,
-      ])
-    #expect(sweep.scheduler.tallies(of: SweepIndex(0)) == [[.pending: 0, .running: 0, .completed: 1, .cancelled: 2]])
+    #expect(trial.at(3, .joined(bert, WorkerCapacity(), running: [])).contains(.drain(bert)))
+    #expect(trial.at(3, .ready(bert, credit: 1)).isEmpty)
   }
 
   @Test("a sweep with nothing left to do finishes at the first event")
   func nothingToDo() {
-    var sweep = Sweep(cells: 0)
-    #expect(sweep.at(0, .tick) == [.finish])
-    #expect(sweep.at(1, .tick).isEmpty)
-  }
-}
-
-private let broken = CellFailure(kind: .engineFault, message: "it broke")
-
-private struct Lease: Equatable {
-  var worker: WorkerID
-  var attempt: UInt64
-  var cell: Int
-
-  init(_ worker: WorkerID, _ attempt: UInt64, _ cell: Int) {
-    self.worker = worker
-    self.attempt = attempt
-    self.cell = cell
-  }
-}
-
-extension [Scheduler.Action] {
-  fileprivate var leases: [Lease] {
-    compactMap { action in
-      if case .lease(let worker, let attempt, let cell) = action {
-        Lease(worker, attempt.number, cell.index)
-      } else {
-        nil
-      }
-    }
-  }
-}
-
-/// A scheduler with a clock in milliseconds.
-private struct Sweep {
-  let fingerprints: [SHA256Digest]
-  var scheduler: Scheduler
-
-  init(fingerprints: [SHA256Digest], attempts: [Scheduler.StoredAttempt] = [], next: UInt64 = 1) {
-    self.fingerprints = fingerprints
-    scheduler = Scheduler(
-      sweeps: [
-        .init(
-          cells: fingerprints.map { .init(fingerprint: $0, state: .pending, resultDigest: nil, group: 0) }, groups: 1)
-      ], attempts: attempts, nextAttempt: AttemptID(next), at: Instant(nanoseconds: 0))
-  }
-
-  init(cells: Int, attempts: [Scheduler.StoredAttempt] = [], next: UInt64 = 1) {
-    self.init(fingerprints: (0..<cells).map { SHA256Digest(of: "cell \($0)") }, attempts: attempts, next: next)
-  }
-
-  func result(_ cell: Int, _ text: String = "numbers") -> DeliveredResult {
-    DeliveredResult(fingerprint: fingerprints[cell], result: Array(text.utf8), report: [])
-  }
-
-  mutating func at(_ milliseconds: Int, _ event: Scheduler.Event) -> [Scheduler.Action] {
-    scheduler.handle(event, at: Instant(nanoseconds: Int64(milliseconds) * 1_000_000))
-  }
-
-  mutating func deliver(
-    _ worker: WorkerID, _ attempt: UInt64, cell: Int, at milliseconds: Int
-  ) -> [Scheduler.Action] {
-    at(milliseconds, .result(worker, AttemptID(attempt), result(cell)))
-  }
-
-  /// Ticks as a coordinator does that hears nothing.
-  mutating func pass(from start: Int, to end: Int) {
-    for moment in stride(from: start, through: end, by: 500) { _ = at(moment, .tick) }
-  }
-
-  /// `first` gets attempt 1 at cell 0 and falls silent; `second` gets attempt 2 at it by 2.5 s.
-  mutating func loseToBert(_ first: WorkerID, _ second: WorkerID) {
-    _ = at(0, .joined(first, WorkerCapacity(), running: []))
-    _ = at(0, .ready(first, credit: 1))
-    pass(from: 500, to: 2000)
-    _ = at(2100, .joined(second, WorkerCapacity(), running: []))
-    _ = at(2500, .ready(second, credit: 1))
+    var trial = Trial(cells: 0)
+    #expect(trial.at(0, .tick) == [.finish])
+    #expect(trial.at(1, .tick).isEmpty)
   }
 }

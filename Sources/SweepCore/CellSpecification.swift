@@ -40,9 +40,9 @@ public struct CellSpecification: Sendable, Hashable, Codable {
     self.seed = seed
   }
 
-  /// The SHA-256 of the canonical form (see ``CanonicalJSON``).
+  /// The SHA-256 of the ``canonicalForm``.
   public var fingerprint: SHA256Digest {
-    SHA256Digest(of: CanonicalJSON.encode(self))
+    SHA256Digest(of: canonicalForm)
   }
 }
 

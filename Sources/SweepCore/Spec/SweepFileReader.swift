@@ -38,7 +38,7 @@ struct SweepFileReader {
     let file = try root.mapping(
       "a mapping that begins with `sweep: NAME`",
       keys: [
-        "sweep", "target", "decomposition", "corpora", "evaluation", "training", "grid", "methods", "goal",
+        "sweep", "target", "decomposition", "corpora", "evaluation", "training", "grid", "methods", "goal", "audit",
       ])
     let name = try Self.name(file.required("sweep", "the sweep's name"), "the sweep's name")
     let target = try file.required("target", "a model folder or name").text("a model folder or the name of one")
@@ -46,9 +46,10 @@ struct SweepFileReader {
     let evaluation = try Self.evaluation(file.required("evaluation", "tokens_per_corpus and context"))
     let goal = try Self.goal(file["goal"])
     let methods = try MethodReader(sweep: file).read()
+    let audit = try file["audit"]?.number("a part of the cells, from 0 to 1") { (0...1).contains($0) }
     return SweepSpec(
       name: name, target: target, corpora: corpora, start: start, evaluation: evaluation, methods: methods,
-      goal: goal)
+      goal: goal, auditFraction: audit ?? 0)
   }
 
   /// A name that can stand in tables, file names and messages.

@@ -19,6 +19,8 @@ public struct SweepSpec: Sendable, Hashable {
   public var methods: [MethodSpec]
   /// What counts as success.
   public var goal: SweepGoal
+  /// The part of the cells, from 0 to 1, that is run twice on different workers and compared.
+  public var auditFraction: Double
 }
 
 /// A corpus of a sweep file.

@@ -56,6 +56,7 @@ enum SpecFixture {
         subcomponents: ["h.1.mlp.c_fc:8"]
         scan: {alpha: [-8, 0.5, 4]}
     goal: {removal: uniform, retention_cost_at_most: 0.05}
+    audit: 0.25
 
     """
 

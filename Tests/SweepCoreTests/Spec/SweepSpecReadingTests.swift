@@ -14,6 +14,7 @@ struct SweepSpecReadingTests {
     #expect(spec.start == "\n")
     #expect(spec.evaluation == EvaluationSettings(tokensPerCorpus: 2048, context: 128))
     #expect(spec.goal == SweepGoal(removal: .uniform, retentionCostAtMost: 0.05))
+    #expect(spec.auditFraction == 0.25)
     #expect(spec.methods.map(\.name) == ["solved", "one-scalar", "several", "low-rank", "localised", "scanned"])
   }
 
@@ -33,6 +34,7 @@ struct SweepSpecReadingTests {
       """)
     #expect(spec.start == "<|endoftext|>")
     #expect(spec.goal == SweepGoal(removal: .uniform, retentionCostAtMost: 0.05))
+    #expect(spec.auditFraction == 0)
     let method = try #require(spec.methods.first)
     #expect(
       method.edit

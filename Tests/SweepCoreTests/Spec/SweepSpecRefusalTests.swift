@@ -102,6 +102,9 @@ struct SweepSpecRefusalTests {
         says: "expected a multiple of context (128), found 2000; use 1920 or 2048"),
       Mistake("retention_cost_at_most: 0.05", "retention_cost_at_most: -1", says: "goal.retention_cost_at_most"),
       Mistake("removal: uniform", "removal: -2", says: "goal.removal"),
+      Mistake("audit: 0.25", "audit: 5 %", says: "audit: expected a part of the cells, from 0 to 1, found 5 %"),
+      Mistake("audit: 0.25", "audit: 1.5", says: "audit: expected a part of the cells, from 0 to 1, found 1.5"),
+      Mistake("audit: 0.25", "audit: -0.5", says: "audit: expected a part of the cells, from 0 to 1, found -0.5"),
       Mistake(
         "evaluate_at: [10, 50]", "evaluate_at: [10, 150]",
         says: "methods.low-rank.evaluate_at: expected steps below the longest run's 150, found 150"),

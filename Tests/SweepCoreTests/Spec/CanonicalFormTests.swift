@@ -1,0 +1,104 @@
+import ContentHash
+import Foundation
+import SweepCore
+import Testing
+
+/// ``CellSpecification/canonicalForm`` against ``CanonicalJSON``, which knows nothing of the fields.
+@Suite("The canonical form of a cell")
+struct CanonicalFormTests {
+  @Test("is that of the general encoder for the cells of a sweep")
+  func sweep() throws {
+    for cell in try SpecFixture.resolved().cells {
+      #expect(cell.specification.canonicalForm == CanonicalJSON.encode(cell.specification))
+    }
+  }
+
+  @Test("is that of the general encoder for any values", arguments: 0..<20 as Range<UInt64>)
+  func random(seed: UInt64) {
+    var random = RandomSpecifications(seed: seed)
+    for _ in 0..<100 {
+      let specification = random.next()
+      let form = specification.canonicalForm
+      #expect(form == CanonicalJSON.encode(specification), "\(specification)")
+    }
+  }
+}
+
+/// Specifications that nobody would ask for, but that the type allows.
+private struct RandomSpecifications {
+  private var random: SeededGenerator
+
+  init(seed: UInt64) {
+    random = SeededGenerator(seed: seed)
+  }
+
+  mutating func next() -> CellSpecification {
+    var specification = CellSpecification(
+      target: TargetReference(
+        weights: digest(), configuration: digest(), tokenizer: digest(), decomposition: maybe { $0.digest() }),
+      corpora: list { $0.corpus() }, start: text(),
+      evaluation: EvaluationSettings(tokensPerCorpus: whole(), context: whole()), edit: edit(),
+      training: maybe { $0.training() }, seed: UInt64.random(in: 0...UInt64.max, using: &random))
+    specification.revision = whole()
+    return specification
+  }
+
+  private mutating func corpus() -> CorpusReference {
+    CorpusReference(
+      name: text(), role: CorpusRole.allCases.randomElement(using: &random) ?? .forget, text: digest(),
+      cut: maybe { $0.digest() })
+  }
+
+  private mutating func edit() -> EditSpecification {
+    switch Int.random(in: 0..<5, using: &random) {
+    case 0: .prefactors(subcomponents: list { $0.text() }, alphas: .separate)
+    case 1: .prefactors(subcomponents: list { $0.text() }, alphas: .shared)
+    case 2: .prefactors(subcomponents: list { $0.text() }, alphas: .fixed(number()))
+    case 3: .lora(rank: whole(), sites: .all, scale: number())
+    default: .lora(rank: whole(), sites: .named(list { $0.text() }), scale: number())
+    }
+  }
+
+  private mutating func training() -> TrainingSpecification {
+    let optimiser: OptimiserSpecification =
+      Bool.random(using: &random)
+      ? .solve
+      : .adamW(
+        AdamWSettings(
+          learningRate: number(), steps: whole(), beta1: number(), beta2: number(), epsilon: number(),
+          weightDecay: number(), clipNorm: maybe { $0.number() }))
+    return TrainingSpecification(
+      tokenBudget: whole(), retainTokens: whole(),
+      forgetLoss: ForgetLoss.allCases.randomElement(using: &random) ?? .hinge,
+      retainLoss: RetainLoss.allCases.randomElement(using: &random) ?? .kl, retainWeight: number(),
+      optimiser: optimiser, evaluateAt: list { $0.whole() })
+  }
+
+  private mutating func number() -> Double {
+    let usual: [Double] = [0, -0.0, 1, -3, 0.1, 1e-8, 1e16, 123456789012345680, .greatestFiniteMagnitude, .ulpOfOne]
+    if Bool.random(using: &random) { return usual.randomElement(using: &random) ?? 0 }
+    let any = Double(bitPattern: UInt64.random(in: 0...UInt64.max, using: &random))
+    return any.isFinite ? any : 0.5
+  }
+
+  private mutating func whole() -> Int {
+    [0, 1, -1, Int.max, Int.min, Int.random(in: 0...100_000, using: &random)].randomElement(using: &random) ?? 0
+  }
+
+  private mutating func text() -> String {
+    let parts = ["h.1.mlp.c_fc:8", "<|endoftext|>", "\n", "\"", "\\", "/", "\u{1}", "\u{7F}", "é", "日本", "😀", ""]
+    return (0..<Int.random(in: 0...3, using: &random)).map { _ in parts.randomElement(using: &random) ?? "" }.joined()
+  }
+
+  private mutating func digest() -> SHA256Digest {
+    SHA256Digest(of: "\(UInt64.random(in: 0...UInt64.max, using: &random))")
+  }
+
+  private mutating func list<Element>(_ element: (inout Self) -> Element) -> [Element] {
+    (0..<Int.random(in: 0...3, using: &random)).map { _ in element(&self) }
+  }
+
+  private mutating func maybe<Value>(_ value: (inout Self) -> Value) -> Value? {
+    Bool.random(using: &random) ? value(&self) : nil
+  }
+}

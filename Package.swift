@@ -97,7 +97,7 @@ let package = Package(
     .testTarget(
       name: "SweepCoordinatorTests",
       dependencies: [
-        "SweepCoordinator", "SweepWorker", "SweepCore", "SweepWire", "SweepStore", "ContentHash", grdb, logging,
+        "SweepCoordinator", "SweepWorker", "SweepCore", "SweepWire", "SweepStore", "ContentHash", logging,
       ],
       swiftSettings: strict),
     .testTarget(

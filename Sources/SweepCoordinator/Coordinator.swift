@@ -1,38 +1,45 @@
-public import Foundation
 public import Logging
 public import SweepCore
 public import SweepStore
 public import SweepWire
 
-/// Where a coordinator commits. ``SweepStore`` is one; tests put another in its place.
-public protocol CoordinatorStore: Sendable {
-  /// Writes a batch in one transaction; see ``SweepStore/commit(_:of:at:)``.
-  func commit(_ writes: [StoreWrite], of sweep: SweepID, at time: Date) async throws(StoreError)
-}
-
-extension SweepStore: CoordinatorStore {}
-
-/// Drives a sweep: a ``CoordinatorSession`` wired to a transport, a store and the clock.
+/// Drives sweeps: a ``CoordinatorSession`` wired to a transport, a store and the clock.
 ///
 /// Events are taken in turns. A turn decides without awaiting anything, then commits what it decided, and only then
 /// sends. While a commit is under way the transport gathers what arrives, and the next turn takes all of it: one
 /// transaction serves a whole batch, and a flood waits with its senders.
+///
+/// Where the store has no room, or another program keeps it locked, the coordinator keeps what it has decided, tries
+/// again every second, and decides and sends nothing else meanwhile, but that it is there. Workers go on with what they
+/// run and repeat what matters.
 public actor Coordinator {
-  /// Where the sweep stands, at most ten times a second: always the latest, for one consumer. Ends with ``run()``.
+  /// Where the sweeps stand, at most ten times a second: always the latest, for one consumer. Ends with ``run()``.
   public nonisolated let progress: AsyncStream<SweepProgress>
 
-  private let sweep: SweepID
+  /// A step that cannot be committed yet, and what is to be heard after it.
+  private struct Stall {
+    let step: CoordinatorSession.Step
+    let reason: StoreError
+    var backlog: [CoordinatorSession.Event] = []
+  }
+
+  /// Most messages that are kept while nothing can be committed. Peers repeat whatever matters.
+  private static let longestBacklog = 4096
+  private static let retryInterval = Duration.seconds(1)
+
+  private let places: CellPlaces
   private let store: any CoordinatorStore
   private let transport: any CoordinatorTransport
   private let clock: CoordinatorClock
-  private let logger: Logger
   private let publish: AsyncStream<SweepProgress>.Continuation
   private let heartbeat: Duration
   private let files: [SweepFile]
   private var server: ArtefactServer?
   private var session: CoordinatorSession
+  private var log: CoordinatorLog
   private var lastPublished: Instant?
   private var failure: StoreError?
+  private var stall: Stall?
 
   // Turns.
   private var isTaken = false
@@ -41,7 +48,7 @@ public actor Coordinator {
   /// Creates a coordinator; nothing happens until ``run()``.
   ///
   /// - Parameters:
-  ///   - sweep: What ``SweepStore/begin(_:cells:at:)`` returned.
+  ///   - sweeps: What ``SweepKeeper/begin(_:at:)`` returned.
   ///   - configuration: What workers are told.
   ///   - files: What workers may fetch.
   ///   - store: Where to commit.
@@ -49,25 +56,25 @@ public actor Coordinator {
   ///   - clock: What time it is.
   ///   - logger: Where to tell people.
   public init(
-    _ sweep: OpenSweep, _ configuration: CoordinatorSession.Configuration, files: [SweepFile] = [],
+    _ sweeps: OpenSweeps, _ configuration: CoordinatorSession.Configuration, files: [SweepFile] = [],
     store: any CoordinatorStore, transport: any CoordinatorTransport, clock: CoordinatorClock = .system(),
     logger: Logger
   ) {
-    self.sweep = sweep.id
+    places = sweeps.places
     self.store = store
     self.transport = transport
     self.clock = clock
-    self.logger = logger
     self.files = files
+    log = CoordinatorLog(logger)
     heartbeat = configuration.settings.heartbeatInterval
-    session = CoordinatorSession(sweep, configuration, at: clock.now())
+    session = CoordinatorSession(sweeps, configuration, at: clock.now())
     (progress, publish) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
   /// Works until every cell has ended and every worker has left or is lost; after ``drain()``, until nothing runs any
   /// more. To be called once.
   ///
-  /// - Returns: Where the sweep stood at the end.
+  /// - Returns: Where the sweeps stood at the end.
   /// - Throws: ``StoreError`` if something could not be committed. Nothing of it was acknowledged: workers keep it for
   ///   the next coordinator on the store. `CancellationError` if the task was cancelled.
   public func run() async throws -> SweepProgress {
@@ -82,7 +89,8 @@ public actor Coordinator {
       publish.finish()
     }
     do {
-      try await turn([.tick])
+      // What people want of cells that have all ended is taken up before that is noticed.
+      try await turn([.requests(requests()), .tick])
       if !isOver {
         await withTaskGroup { group in
           group.addTask { await self.listen() }
@@ -102,17 +110,13 @@ public actor Coordinator {
     return last
   }
 
-  /// Hands out no more cells; what runs may finish. The store can be carried on later.
+  /// Hands out no more cells; what runs may finish. The store can be carried on later. A coordinator that waits for its
+  /// store ends at once, with the reason for which it waits.
   public func drain() async {
     try? await turn([.drain])
   }
 
-  /// Calls off every cell that has not ended.
-  public func cancel() async {
-    try? await turn([.cancel])
-  }
-
-  private var isOver: Bool { session.isOver(at: clock.now()) }
+  private var isOver: Bool { stall == nil && session.isOver(at: clock.now()) }
 
   private func listen() async {
     for await batch in transport.incoming {
@@ -125,17 +129,36 @@ public actor Coordinator {
     }
   }
 
+  /// Ticks whenever the session wants it and at every heartbeat, looks for requests at every heartbeat, and tries to
+  /// commit again what could not be.
   private func watchTime() async {
+    var nextLook = clock.now() + heartbeat
     while !Task.isCancelled {
-      let beat = clock.now() + heartbeat
-      await clock.sleep(min(session.nextDeadline ?? beat, beat))
+      let beat = clock.now() + (stall == nil ? heartbeat : Self.retryInterval)
+      await clock.sleep(stall == nil ? min(session.nextDeadline ?? beat, beat) : beat)
       guard !Task.isCancelled else { return }
       do {
-        try await turn([.tick])
+        var events: [CoordinatorSession.Event] = []
+        if stall == nil, !session.isFinished, clock.now() >= nextLook {
+          nextLook = clock.now() + heartbeat
+          events.append(.requests(try await requests()))
+        }
+        try await turn(events + [.tick])
       } catch {
         return
       }
       if isOver { return }
+    }
+  }
+
+  private func requests() async throws(StoreError) -> [StoreRequest] {
+    do {
+      return try await store.openRequests()
+    } catch {
+      if error.isPassing { return [] }
+      failure = error
+      log.tell(of: error)
+      throw error
     }
   }
 
@@ -147,25 +170,69 @@ public actor Coordinator {
     await take()
     defer { pass() }
     if let failure { throw failure }
+    if let stall {
+      putOff(events)
+      if let failure { throw failure }
+      guard events.contains(where: { if case .tick = $0 { true } else { false } }) else { return }
+      guard try await perform(stall.step) else { return }
+      log.tellOfRoom()
+      let backlog = self.stall?.backlog ?? []
+      self.stall = nil
+      try await decide(backlog + [.tick])
+    } else {
+      try await decide(events)
+    }
+    publishProgress()
+  }
+
+  private func decide(_ events: [CoordinatorSession.Event]) async throws(StoreError) {
     let step = session.handle(events, at: clock.now())
-    if !step.writes.isEmpty {
-      do {
-        try await store.commit(step.writes, of: sweep, at: clock.date())
-      } catch {
+    _ = try await perform(step)
+  }
+
+  /// Commits and sends. Returns whether that was possible; where it was not, the step waits.
+  private func perform(_ step: CoordinatorSession.Step) async throws(StoreError) -> Bool {
+    do {
+      try await store.commit(step.batch, in: places, at: clock.date())
+    } catch {
+      guard error.isPassing else {
         failure = error
-        logger.critical("\(error)")
+        log.tell(of: error)
         throw error
       }
+      if stall == nil {
+        stall = Stall(step: step, reason: error)
+        log.tell(of: error)
+      }
+      return false
     }
     transport.send(step.messages)
-    for query in step.requests { server?.take(query.request, of: query.peer) }
+    for query in step.queries { server?.take(query.request, of: query.peer) }
     if !step.dropped.isEmpty {
       server?.forget(step.dropped)
       transport.drop(step.dropped)
     }
-    for write in step.writes { log(write) }
-    for note in step.notes { log(note) }
-    publishProgress()
+    log.tell(of: step, session)
+    return true
+  }
+
+  /// Hears, while nothing can be committed, only what must not be missed and cannot grow without bound, and answers
+  /// signs of life.
+  private func putOff(_ events: [CoordinatorSession.Event]) {
+    var replies: [OutgoingMessage] = []
+    for event in events {
+      switch event {
+      case .arrived(let arrived):
+        if let reply = session.replyUnheard(arrived) { replies.append(reply) }
+        if let query = session.query(in: arrived) { server?.take(query.request, of: query.peer) }
+        guard arrived.isWorthKeeping, let count = stall?.backlog.count, count < Self.longestBacklog else { continue }
+        stall?.backlog.append(event)
+      // Nobody waits for room any more. What was not committed was not acknowledged either.
+      case .drain: failure = stall?.reason
+      case .tick, .requests: break
+      }
+    }
+    transport.send(replies)
   }
 
   private func take() async {
@@ -189,85 +256,20 @@ public actor Coordinator {
     let now = clock.now()
     if let lastPublished, now - lastPublished < .milliseconds(100), !isOver { return }
     lastPublished = now
-    publish.yield(session.progress(at: now))
+    var progress = session.progress(at: now)
+    progress.waitsForStore = stall?.reason
+    publish.yield(progress)
   }
+}
 
-  // MARK: - The log
-
-  private func log(_ write: StoreWrite) {
-    switch write {
-    case .leased(let attempt, _, _, _):
-      logger.debug("leased", metadata: metadata(attempt))
-    case .adopted(let attempt):
-      logger.notice("adopted: its worker came back with it", metadata: metadata(attempt))
-    case .ended(let attempt, .failed(let failure)):
-      logger.log(
-        level: failure.kind == .preempted ? .info : .warning,
-        "attempt failed: \(failure.kind.rawValue): \(failure.message)", metadata: metadata(attempt))
-    case .ended(let attempt, .lost(let loss, let message)):
-      logger.log(
-        level: loss == .workerLeft ? .info : .warning, "attempt lost: \(loss.rawValue): \(message)",
-        metadata: metadata(attempt))
-    case .ended(let attempt, .duplicate):
-      logger.info("duplicate result, equal to the first", metadata: metadata(attempt))
-    case .ended(let attempt, .revoked):
-      logger.debug("revoked", metadata: metadata(attempt))
-    case .ended(let attempt, .takenBack):
-      logger.debug("taken back before it was started", metadata: metadata(attempt))
-    case .result(let attempt, _):
-      logger.info("result", metadata: metadata(attempt))
-    case .fault(let attempt, _):
-      logger.error("the result differs from the first of its cell: kept as a fault", metadata: metadata(attempt))
-    case .outcome(let cell, .failed(let failure)):
-      logger.error(
-        "cell failed: \(failure.kind.rawValue): \(failure.message)", metadata: ["cell": "\(cell.index)"])
-    case .outcome(let cell, .cancelled):
-      logger.notice("cell cancelled", metadata: ["cell": "\(cell.index)"])
-    case .outcome(let cell, .completed):
-      logger.debug("cell completed", metadata: ["cell": "\(cell.index)"])
-    case .reopened(let cell, _):
-      logger.notice("cell reopened", metadata: ["cell": "\(cell.index)"])
-    case .audited(let cell, let outcome):
-      logger.log(
-        level: outcome == .differed ? .error : .info, "audit: \(outcome.rawValue)", metadata: ["cell": "\(cell.index)"])
-    case .sweep(let sweep, let change):
-      logger.notice("sweep \(change)", metadata: ["sweep": "\(sweep.position)"])
-    case .worker(let worker, .joined):
-      logger.info("worker joined", metadata: ["worker": "\(worker.name)"])
-    case .worker(let worker, .left(let reason)):
-      logger.info("worker left: \(reason)", metadata: ["worker": "\(worker.name)"])
-    case .worker(let worker, .lost):
-      logger.warning("worker lost", metadata: ["worker": "\(worker.name)"])
-    case .worker(let worker, .revoked(let reason)):
-      logger.warning("worker cut off: \(reason)", metadata: ["worker": "\(worker.name)"])
-    case .worker(let worker, .quarantined(let reason)):
-      logger.error("worker set aside: \(reason)", metadata: ["worker": "\(worker.name)"])
-    case .worker(let worker, .released):
-      logger.notice("worker gets cells again", metadata: ["worker": "\(worker.name)"])
+extension CoordinatorEvent {
+  /// Whether it is small, and is not repeated in time by its peer.
+  fileprivate var isWorthKeeping: Bool {
+    switch self {
+    case .message(_, .ready), .message(_, .failure), .message(_, .goodbye), .unreachable, .revoked, .remark: true
+    case .message(_, .hello), .message(_, .heartbeat), .message(_, .result), .message(_, .artefactRequest),
+      .undecodable:
+      false
     }
-  }
-
-  private func log(_ note: CoordinatorSession.Note) {
-    switch note {
-    case .refused(let worker, let host, let reason):
-      logger.error("worker refused: \(reason)", metadata: ["worker": "\(worker.name)", "host": "\(host)"])
-    case .ignored(let reason, let count):
-      logger.warning("message ignored: \(reason)", metadata: ["ignored": "\(count)"])
-    case .remark(let text):
-      logger.warning("\(text)")
-    case .cutOff(let worker, let key):
-      logger.warning("worker cut off: its key was revoked", metadata: ["worker": "\(worker.name)", "key": "\(key)"])
-    case .finished:
-      logger.info("nothing left to do")
-    }
-  }
-
-  private func metadata(_ attempt: AttemptID) -> Logger.Metadata {
-    var metadata: Logger.Metadata = ["attempt": "\(attempt.number)"]
-    if let (cell, worker) = session.whereabouts(of: attempt) {
-      metadata["cell"] = "\(cell.index)"
-      metadata["worker"] = "\(worker.name)"
-    }
-    return metadata
   }
 }

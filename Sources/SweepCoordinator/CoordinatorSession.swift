@@ -3,22 +3,24 @@ public import SweepCore
 public import SweepStore
 public import SweepWire
 
-/// All decisions of a coordinator, as a value: it stands between what peers say and the ``Scheduler``.
+/// All decisions of a coordinator, as a value: it stands between what peers and people say and the ``Scheduler``.
 ///
 /// It has no clock, socket, store, task or logger. Whoever drives it feeds it everything that happens, in order,
-/// together with the time; commits the writes of each step; and only then sends its messages.
+/// together with the time; commits the batch of each step; and only then sends its messages.
 ///
 /// A peer is nobody until its hello is accepted: what it says before is counted and dropped, and so is what comes over
 /// a connection that its worker has replaced or that was given up.
 public struct CoordinatorSession: Sendable {
   /// What a coordinator tells its workers.
   public struct Configuration: Sendable, Hashable {
-    /// The sweep's name.
-    public var sweep: String
     /// Names the coordinator's process.
     public var coordinatorID: String
     /// Names the store.
     public var storeID: String
+    /// The version of pdsweep that the coordinator was built from.
+    public var engineVersion: String
+    /// Names the program that the coordinator runs: the same for equal executables.
+    public var build: String
     /// The files that cells refer to by digest.
     public var artefacts: [Artefact]
     /// The scheduler's policy.
@@ -26,12 +28,13 @@ public struct CoordinatorSession: Sendable {
 
     /// Creates a configuration.
     public init(
-      sweep: String, coordinatorID: String, storeID: String, artefacts: [Artefact],
+      coordinatorID: String, storeID: String, engineVersion: String, build: String, artefacts: [Artefact],
       settings: Scheduler.Settings = Scheduler.Settings()
     ) {
-      self.sweep = sweep
       self.coordinatorID = coordinatorID
       self.storeID = storeID
+      self.engineVersion = engineVersion
+      self.build = build
       self.artefacts = artefacts
       self.settings = settings
     }
@@ -43,26 +46,26 @@ public struct CoordinatorSession: Sendable {
     case arrived(CoordinatorEvent)
     /// Time passed: due at ``CoordinatorSession/nextDeadline``, harmless at any other moment.
     case tick
+    /// The store holds these requests, which nobody has taken up.
+    case requests([StoreRequest])
     /// No more cells are to be handed out; what runs may finish.
     case drain
-    /// Every cell that has not ended is called off.
-    case cancel
   }
 
-  /// What is to be done about a batch of events: commit the writes, then send the messages.
+  /// What is to be done about a batch of events: commit the batch, then send the messages.
   public struct Step: Sendable {
     /// To be committed together.
-    public var writes: [StoreWrite] = []
-    /// To be sent once the writes are committed, in order.
+    public var batch = StoreBatch()
+    /// To be sent once the batch is committed, in order.
     public var messages: [OutgoingMessage] = []
     /// To be answered by the server of artefacts, in order.
-    public var requests: [ArtefactQuery] = []
+    public var queries: [ArtefactQuery] = []
     /// Peers that are done with, once the messages are sent: nothing more is served to them, and their connections end.
     public var dropped: [PeerID] = []
     /// To be told to people.
     public var notes: [Note] = []
     /// The latest message to each peer, to which more of its kind can be added.
-    fileprivate var latest: [PeerID: Int] = [:]
+    var latest: [PeerID: Int] = [:]
   }
 
   /// A worker's request for a part of an artefact.
@@ -77,6 +80,8 @@ public struct CoordinatorSession: Sendable {
   public enum Note: Sendable, Hashable {
     /// A worker was refused, for this reason.
     case refused(WorkerID, host: String, reason: String)
+    /// A worker runs another build of pdsweep than the coordinator. It is admitted; of each build one worker is named.
+    case otherBuild(WorkerID, host: String, engineVersion: String)
     /// A message could not be read, or came from a peer that is nobody; so many have by now.
     case ignored(String, count: Int)
     /// The transport says this.
@@ -88,7 +93,7 @@ public struct CoordinatorSession: Sendable {
   }
 
   /// What is known of a worker beside its leases.
-  private struct Acquaintance: Sendable {
+  struct Acquaintance: Sendable {
     let peer: PeerID
     let host: String
     let processIdentifier: Int
@@ -96,43 +101,60 @@ public struct CoordinatorSession: Sendable {
   }
 
   let configuration: Configuration
-  private let cells: [Cell]
-  private let methods: [String]
-  private let groups: [String: Int]
+  let sweeps: [OpenSweep]
+  let places: CellPlaces
+  /// The group of each sweep's first method, and of each method within its sweep.
+  let groups: [(first: Int, ofMethod: [String: Int])]
   /// Where each artefact stands in the welcome.
-  private let places: [SHA256Digest: Int]
-  private let start: Instant
-  private var scheduler: Scheduler
-  private var workers: [WorkerID: Acquaintance] = [:]
-  private var peers: [PeerID: WorkerID] = [:]
-  private var progress: [AttemptID: AttemptProgress] = [:]
-  private var pace: Pace
-  private var completedHere = 0
-  private var faults = 0
+  let artefacts: [SHA256Digest: Int]
+  let start: Instant
+  var scheduler: Scheduler
+  var workers: [WorkerID: Acquaintance] = [:]
+  var peers: [PeerID: WorkerID] = [:]
+  var progress: [AttemptID: AttemptProgress] = [:]
+  var pace: Pace
+  /// Cells completed and faults found since this coordinator started, for each sweep.
+  var completedHere: [Int]
+  var faults: [Int]
+  var isDraining = false
+  /// Sweeps that are paused.
+  var paused: Set<SweepIndex>
   private var ignored = 0
-  private var isDraining = false
-  /// When the sweep came to its end: nothing more will be leased.
-  private var finished: Instant?
+  private var knownBuilds: Set<String> = []
+  /// When the sweeps came to their end: nothing more will be leased.
+  var finished: Instant?
 
-  /// Takes up a sweep where its store has it.
-  public init(_ sweep: OpenSweep, _ configuration: Configuration, at now: Instant) {
+  /// Takes up sweeps where their store has them.
+  public init(_ open: OpenSweeps, _ configuration: Configuration, at now: Instant) {
     self.configuration = configuration
-    cells = sweep.cells
-    methods = sweep.methods
-    groups = Dictionary(uniqueKeysWithValues: sweep.methods.enumerated().map { ($1, $0) })
-    places = Dictionary(
+    sweeps = open.sweeps
+    places = open.places
+    var first = 0
+    var groups: [(first: Int, ofMethod: [String: Int])] = []
+    for sweep in open.sweeps {
+      groups.append((first, Dictionary(uniqueKeysWithValues: sweep.methods.enumerated().map { ($1, $0) })))
+      first += sweep.methods.count
+    }
+    self.groups = groups
+    completedHere = Array(repeating: 0, count: open.sweeps.count)
+    faults = completedHere
+    artefacts = Dictionary(
       configuration.artefacts.enumerated().map { ($1.digest, $0) }, uniquingKeysWith: { first, _ in first })
     start = now
-    pace = Pace(groups: sweep.methods.count)
+    pace = Pace(groups: first)
+    paused = Set(open.sweeps.indices.filter { open.sweeps[$0].stored.isPaused }.map { SweepIndex($0) })
     scheduler = Scheduler(
-      sweeps: [Scheduler.StoredSweep(cells: sweep.stored, groups: sweep.methods.count)], attempts: sweep.attempts,
-      nextAttempt: sweep.nextAttempt, settings: configuration.settings, at: now)
+      sweeps: open.sweeps.map(\.stored), attempts: open.attempts, nextAttempt: open.nextAttempt,
+      settings: configuration.settings, at: now)
   }
 
   /// When the next ``Event/tick`` is due, at the latest.
   public var nextDeadline: Instant? { scheduler.nextDeadline }
 
-  /// Whether the sweep has ended and there is nobody left to talk to: every worker is gone, or has had time enough to
+  /// Whether all has been decided: every cell has ended, or, when draining, nothing runs any more.
+  public var isFinished: Bool { finished != nil }
+
+  /// Whether the sweeps have ended and there is nobody left to talk to: every worker is gone, or has had time enough to
   /// go. All outcomes are recorded by then.
   public func isOver(at now: Instant) -> Bool {
     guard let finished else { return false }
@@ -150,13 +172,51 @@ public struct CoordinatorSession: Sendable {
       case .arrived(.revoked(let key)): cutOff(key, now, &step)
       case .arrived(.remark(let text)): step.notes.append(.remark(text))
       case .tick: decide(.tick, now, &step)
+      case .requests(let requests): for request in requests { take(request, now, &step) }
       case .drain:
         isDraining = true
         decide(.drain, now, &step)
-      case .cancel: decide(.cancel(SweepIndex(0)), now, &step)
       }
     }
     return step
+  }
+
+  /// What can be said to a peer while nothing can be committed: that it was heard. All else it says is left unheard, as
+  /// if it had been lost on the way; the peer repeats what matters.
+  public func replyUnheard(_ event: CoordinatorEvent) -> OutgoingMessage? {
+    switch event {
+    case .message(let peer, .heartbeat):
+      peers[peer] == nil ? nil : OutgoingMessage(to: peer, .acknowledge([]))
+    case .message(_, .hello), .message(_, .ready), .message(_, .result), .message(_, .failure), .message(_, .goodbye),
+      .message(_, .artefactRequest), .undecodable, .unreachable, .revoked, .remark:
+      nil
+    }
+  }
+
+  /// A request for a part of an artefact, by a peer that may ask. It changes nothing, and needs no turn.
+  func query(in event: CoordinatorEvent) -> ArtefactQuery? {
+    guard case .message(let peer, .artefactRequest(let request)) = event, peers[peer] != nil else { return nil }
+    return ArtefactQuery(peer: peer, request: request)
+  }
+
+  // MARK: - What people want
+
+  /// Takes up a request about sweeps that are here. One about another sweep waits for whoever drives that.
+  private mutating func take(_ request: StoreRequest, _ now: Instant, _ step: inout Step) {
+    let wanted = places.positions(of: request.sweep)
+    guard !wanted.isEmpty else { return }
+    switch request.wish {
+    case .pause: for sweep in wanted { decide(.pause(sweep), now, &step) }
+    case .resume: for sweep in wanted { decide(.resume(sweep), now, &step) }
+    case .cancel: for sweep in wanted { decide(.cancel(sweep), now, &step) }
+    case .prioritise(let priority): for sweep in wanted { decide(.prioritise(sweep, priority), now, &step) }
+    case .retry(let indices):
+      let cells = wanted.flatMap { sweep in
+        indices.compactMap { places.cell(at: $0, of: places.sweep(at: sweep)) }
+      }
+      decide(.retry(cells), now, &step)
+    }
+    step.batch.settled.append(request.id)
   }
 
   // MARK: - What peers say
@@ -179,7 +239,8 @@ public struct CoordinatorSession: Sendable {
       decide(.ready(worker, credit: credit), now, &step)
     case .heartbeat(let held):
       for attempt in held { progress[attempt.attempt] = attempt }
-      decide(.heartbeat(worker, holding: held.map { HeldAttempt($0.attempt, isStarted: $0.steps > 0) }), now, &step)
+      decide(
+        .heartbeat(worker, holding: held.map { HeldAttempt($0.attempt, isStarted: $0.steps > 0) }), now, &step)
       let mine = Set(scheduler.leases(of: worker) ?? [])
       for attempt in held where !mine.contains(attempt.attempt) { progress[attempt.attempt] = nil }
       if step.latest[peer] == nil { say(.acknowledge([]), to: worker, &step) }
@@ -192,7 +253,7 @@ public struct CoordinatorSession: Sendable {
       drop(peer, &step)
       decide(.left(worker, reason: reason), now, &step)
     case .artefactRequest(let request):
-      step.requests.append(ArtefactQuery(peer: peer, request: request))
+      step.queries.append(ArtefactQuery(peer: peer, request: request))
     }
   }
 
@@ -200,14 +261,13 @@ public struct CoordinatorSession: Sendable {
     disconnect(peer)
     // A worker's name begins with the name of its key, so that no peer can pass for a worker with another key.
     let worker = peer.key.map { WorkerID("\($0)/\(hello.workerID.name)") } ?? hello.workerID
-    let revision = CellSpecification.engineRevision
-    guard hello.engineRevision == revision else {
-      let reason =
-        "expected a worker with engine revision \(revision), found \(hello.engineRevision) (pdsweep "
-        + "\(hello.engineVersion)); run the same pdsweep on both sides"
+    if let reason = objection(to: hello) {
       step.messages.append(OutgoingMessage(to: peer, .refuse(reason: reason)))
       step.notes.append(.refused(worker, host: hello.host, reason: reason))
       return
+    }
+    if hello.build != configuration.build, knownBuilds.count < 64, knownBuilds.insert(hello.build).inserted {
+      step.notes.append(.otherBuild(worker, host: hello.host, engineVersion: hello.engineVersion))
     }
     if let old = workers[worker] { drop(old.peer, &step) }
     peers[peer] = worker
@@ -230,44 +290,14 @@ public struct CoordinatorSession: Sendable {
     }
   }
 
-  private mutating func received(
-    _ result: AttemptResult, from worker: WorkerID, _ now: Instant, _ step: inout Step
-  ) {
-    progress[result.attempt] = nil
-    switch examine(result) {
-    case .success(let report):
-      let delivered = DeliveredResult(
-        fingerprint: result.fingerprint, result: result.result, report: result.report)
-      let before = step.writes.count
-      decide(.result(worker, result.attempt, delivered), now, &step)
-      for write in step.writes[before...] {
-        guard case .result(let attempt, _) = write, let cell = scheduler.cell(of: attempt) else { continue }
-        pace.note(seconds: report.wallSeconds, group: group(of: cell))
-      }
-    case .failure(let failure):
-      decide(.failure(worker, result.attempt, failure), now, &step)
-    }
-  }
-
-  /// Reads a result: whatever is stored must be fit for reports.
-  private func examine(_ result: AttemptResult) -> Result<AttemptReport, CellFailure> {
-    func unfit(_ what: String) -> Result<AttemptReport, CellFailure> {
-      .failure(CellFailure(kind: .engineFault, message: "the worker sent a result \(what)"))
-    }
-    guard let values: CellResult = try? CanonicalJSON.decode(from: result.result) else {
-      return unfit("that cannot be read")
-    }
-    guard let report: AttemptReport = try? CanonicalJSON.decode(from: result.report) else {
-      return unfit("with a report that cannot be read")
-    }
-    guard !values.evaluations.isEmpty else { return unfit("without a measurement") }
-    if let cell = scheduler.cell(of: result.attempt) {
-      let names = cells[cell.index].specification.corpora.map(\.name)
-      guard values.evaluations.allSatisfy({ $0.corpora.map(\.name) == names }) else {
-        return unfit("of other corpora than the cell's")
-      }
-    }
-    return .success(report)
+  /// Why a worker cannot be admitted: its engine would give other numbers.
+  private func objection(to hello: Hello) -> String? {
+    let revision = CellSpecification.engineRevision
+    guard hello.engineRevision != revision else { return nil }
+    let isNewer = hello.engineRevision > revision
+    return "expected a worker with engine revision \(revision) (pdsweep \(configuration.engineVersion)), found "
+      + "\(hello.engineRevision) (pdsweep \(hello.engineVersion)): the worker is \(isNewer ? "newer" : "older"); "
+      + "run the \(isNewer ? "worker's" : "coordinator's") pdsweep on both sides"
   }
 
   private mutating func undecodable(_ error: WireError, from peer: PeerID, _ step: inout Step) {
@@ -290,116 +320,9 @@ public struct CoordinatorSession: Sendable {
   }
 
   /// Disconnects a peer and ends its connection, so that its worker, if there still is one, notices at once.
-  private mutating func drop(_ peer: PeerID, _ step: inout Step) {
+  mutating func drop(_ peer: PeerID, _ step: inout Step) {
     guard peers[peer] != nil else { return }
     disconnect(peer)
     step.dropped.append(peer)
-  }
-
-  // MARK: - What the scheduler decides
-
-  private mutating func decide(_ event: Scheduler.Event, _ now: Instant, _ step: inout Step) {
-    for action in scheduler.handle(event, at: now) {
-      switch action {
-      case .record(let write): note(write, &step)
-      case .welcome(let worker):
-        say(
-          .welcome(
-            Welcome(
-              sweep: configuration.sweep, coordinatorID: configuration.coordinatorID, storeID: configuration.storeID,
-              artefacts: configuration.artefacts, heartbeatInterval: configuration.settings.heartbeatInterval,
-              lostAfter: configuration.settings.lostAfter)), to: worker, &step)
-      case .lease(let worker, let attempt, let cell):
-        say(.lease([leased(attempt, cell)]), to: worker, &step)
-      case .acknowledge(let worker, let attempt): say(.acknowledge([attempt]), to: worker, &step)
-      case .revoke(let worker, let attempt):
-        progress[attempt] = nil
-        say(.revoke([attempt]), to: worker, &step)
-      case .drain(let worker): say(.drain, to: worker, &step)
-      case .forget(let worker): if let peer = workers[worker]?.peer { drop(peer, &step) }
-      case .finish:
-        finished = now
-        step.notes.append(.finished)
-      }
-    }
-  }
-
-  private func leased(_ attempt: AttemptID, _ cell: CellID) -> LeasedCell {
-    let specification = cells[cell.index].specification
-    return LeasedCell(
-      attempt: attempt, index: cell.index, cell: CanonicalJSON.encode(specification),
-      artefacts: Set(specification.files.compactMap { places[$0.digest] }).sorted())
-  }
-
-  private mutating func note(_ write: StoreWrite, _ step: inout Step) {
-    step.writes.append(write)
-    switch write {
-    case .ended(let attempt, _), .result(let attempt, _): progress[attempt] = nil
-    case .fault(let attempt, _):
-      progress[attempt] = nil
-      faults += 1
-    case .outcome(_, .completed): completedHere += 1
-    case .outcome(_, .failed), .outcome(_, .cancelled), .leased, .adopted, .reopened, .audited, .worker, .sweep: break
-    }
-  }
-
-  /// Adds to the messages of a step. Order is kept towards each worker; leases, acknowledgements and revocations that
-  /// follow each other become one message.
-  private func say(_ message: ToWorker, to worker: WorkerID, _ step: inout Step) {
-    guard let peer = workers[worker]?.peer else { return }
-    if let index = step.latest[peer] {
-      switch (step.messages[index].message, message) {
-      case (.lease(let earlier), .lease(let more)):
-        step.messages[index].message = .lease(earlier + more)
-        return
-      case (.acknowledge(let earlier), .acknowledge(let more)):
-        step.messages[index].message = .acknowledge(earlier + more)
-        return
-      case (.revoke(let earlier), .revoke(let more)):
-        step.messages[index].message = .revoke(earlier + more)
-        return
-      case (.welcome, _), (.lease, _), (.acknowledge, _), (.revoke, _), (.drain, _), (.refuse, _), (.artefactChunk, _),
-        (.artefactMissing, _):
-        break
-      }
-    }
-    step.latest[peer] = step.messages.count
-    step.messages.append(OutgoingMessage(to: peer, message))
-  }
-
-  // MARK: - What people see
-
-  /// Where the sweep stands.
-  public func progress(at now: Instant) -> SweepProgress {
-    let present = workers.keys.sorted().compactMap { id in workers[id].map { (id, $0) } }
-    let states = present.map { id, worker in
-      SweepProgress.Worker(
-        id: id, host: worker.host, processIdentifier: worker.processIdentifier, slots: worker.slots,
-        attempts: (scheduler.leases(of: id) ?? []).compactMap { attempt in
-          scheduler.cell(of: attempt).map { cell in
-            let known = progress[attempt]
-            return SweepProgress.Attempt(
-              id: attempt, cell: cell, method: cells[cell.index].method, step: known?.step ?? 0,
-              steps: known?.steps ?? 0, loss: known?.loss)
-          }
-        })
-    }
-    let left = scheduler.tallies(of: SweepIndex(0)).map { ($0[.pending] ?? 0) + ($0[.running] ?? 0) }
-    return SweepProgress(
-      sweep: configuration.sweep,
-      methods: zip(methods, scheduler.tallies(of: SweepIndex(0))).map { SweepProgress.Method(name: $0, cells: $1) },
-      workers: states, elapsed: now - start, completedHere: completedHere,
-      remaining: pace.remaining(left, slots: states.reduce(0) { $0 + min($1.slots, $1.attempts.count) }),
-      faults: faults,
-      isDraining: isDraining)
-  }
-
-  /// The cell of an attempt and its worker, for people.
-  func whereabouts(of attempt: AttemptID) -> (cell: CellID, worker: WorkerID)? {
-    scheduler.whereabouts(of: attempt)
-  }
-
-  private func group(of cell: CellID) -> Int {
-    groups[cells[cell.index].method] ?? 0
   }
 }

@@ -24,8 +24,8 @@ struct DeliveredJSON {
 
   /// Whether bytes are a result in the usual form that has a measurement, and measurements of these corpora only.
   ///
-  /// - Parameter corpora: the UTF-8 of the corpora's names, in their order.
-  static func isResult(_ bytes: [UInt8], of corpora: [[UInt8]]) -> Bool {
+  /// - Parameter corpora: the corpora of the cell, in their order.
+  static func isResult(_ bytes: [UInt8], of corpora: [CorpusReference]) -> Bool {
     var scan = DeliveredJSON(bytes: bytes)
     return scan.takes("{\"edit\":{") && scan.takesEdit()
       && scan.takes("},\"evaluations\":[") && scan.takesList { $0.takesEvaluation(of: corpora) }
@@ -53,17 +53,17 @@ struct DeliveredJSON {
       } && takes("}")
   }
 
-  private mutating func takesEvaluation(of corpora: [[UInt8]]) -> Bool {
+  private mutating func takesEvaluation(of corpora: [CorpusReference]) -> Bool {
     guard takes("{\"corpora\":[") else { return false }
-    for (index, name) in corpora.enumerated() {
-      guard index == 0 || takes(","), takesScore(of: name) else { return false }
+    for (index, corpus) in corpora.enumerated() {
+      guard index == 0 || takes(","), takesScore(of: corpus.name) else { return false }
     }
     return takes("],\"step\":") && takesCount() && takes("}")
   }
 
-  private mutating func takesScore(of name: [UInt8]) -> Bool {
+  private mutating func takesScore(of name: String) -> Bool {
     takes("{\"base\":") && takesLosses() && takes(",\"edited\":") && takesLosses()
-      && takes(",\"name\":\"") && takes(name) && takes("\",\"role\":\"")
+      && takes(",\"name\":") && takesText(name) && takes(",\"role\":\"")
       && (takes("forget\"}") || takes("retain\"}") || takes("observe\"}"))
   }
 
@@ -119,6 +119,12 @@ struct DeliveredJSON {
       }
     }
     return false
+  }
+
+  /// A string of printable ASCII without escapes that reads so.
+  private mutating func takesText(_ text: String) -> Bool {
+    let start = next
+    return takesText() && bytes[start + 1..<next - 1].elementsEqual(text.utf8)
   }
 
   /// A whole number of at least 0 that fits 64 bits.

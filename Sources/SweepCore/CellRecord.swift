@@ -32,6 +32,8 @@ public struct CellRecord: Sendable, Hashable {
   public var report: AttemptReport?
   /// Attempts begun so far.
   public var attempts: Int
+  /// The sweep whose cell brought the result, where it was another.
+  public var cachedFrom: String?
 
   /// Creates a record.
   public init(
@@ -40,7 +42,8 @@ public struct CellRecord: Sendable, Hashable {
     result: CellResult? = nil,
     failure: CellFailure? = nil,
     report: AttemptReport? = nil,
-    attempts: Int = 0
+    attempts: Int = 0,
+    cachedFrom: String? = nil
   ) {
     self.cell = cell
     self.state = state
@@ -48,5 +51,6 @@ public struct CellRecord: Sendable, Hashable {
     self.failure = failure
     self.report = report
     self.attempts = attempts
+    self.cachedFrom = cachedFrom
   }
 }

@@ -20,7 +20,7 @@ struct AttemptColumns {
     case .failed(let failure): self.init(outcome: "failed", reason: failure.kind.rawValue, message: failure.message)
     case .lost(let loss, let message): self.init(outcome: "lost", reason: loss.rawValue, message: message)
     case .revoked: self.init(outcome: "revoked", reason: nil, message: nil)
-    case .takenBack: self.init(outcome: "revoked", reason: "taken-back", message: nil)
+    case .takenBack: self.init(outcome: "taken-back", reason: nil, message: nil)
     }
   }
 
@@ -33,7 +33,8 @@ struct AttemptColumns {
     case "completed": return .delivered
     case "fault": return .differed
     case "duplicate": return .ended(.duplicate)
-    case "revoked": return .ended(reason == nil ? .revoked : .takenBack)
+    case "revoked": return .ended(.revoked)
+    case "taken-back": return .ended(.takenBack)
     case "failed":
       if let failure { return .ended(.failed(failure)) }
     case "lost":

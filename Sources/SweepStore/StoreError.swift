@@ -46,6 +46,16 @@ public enum StoreError: Error, Sendable, Hashable {
   }
 }
 
+extension StoreError {
+  /// Whether the same may succeed a moment later: somebody makes room, or lets go of the file.
+  public var isPassing: Bool {
+    switch self {
+    case .full, .busy: true
+    case .missing, .folderMissing, .empty, .notAStore, .damaged, .newer, .inUse, .noAccess, .failed: false
+    }
+  }
+}
+
 extension StoreError: CustomStringConvertible, LocalizedError {
   /// One line: what, where, what was expected, what was found, what to do.
   public var description: String {
@@ -69,7 +79,7 @@ extension StoreError: CustomStringConvertible, LocalizedError {
     case .noAccess(let path, let detail):
       "\(path): the store cannot be opened or written: \(detail); check the permissions of the file and its folder"
     case .full(let path):
-      "\(path): the disk is full; nothing was lost: make room and run the same command again"
+      "\(path): the disk is full; what was recorded is safe: make room"
     case .failed(let path, let detail):
       "\(path): the store failed: \(detail)"
     }

@@ -1,36 +1,14 @@
 public import ContentHash
-public import Foundation
+internal import Foundation
 internal import GRDB
 public import SweepCore
 
-/// Reads a store, also while a coordinator writes to it. Changes nothing.
-public final class StoreReader: Sendable {
-  /// A sweep of the store.
-  public struct Sweep: Sendable, Hashable {
-    /// Its name within the store.
-    public let id: SweepID
-    /// What it is.
-    public let description: SweepDescription
-    /// When it was entered.
-    public let begun: Date
-    /// When a coordinator last took it up.
-    public let opened: Date
-  }
-
-  /// A result that differs from the first of its fingerprint.
-  public struct Fault: Sendable, Hashable {
-    /// The attempt that gave it.
-    public let attempt: AttemptID
-    /// The worker that ran the attempt.
-    public let worker: WorkerID
-    /// The cell.
-    public let cell: CellID
-    /// When it came.
-    public let at: Date
-  }
-
+/// Reads a store, also while a coordinator writes to it. Changes nothing, and needs no permission to.
+public final class StoreReader: SweepRecords {
   /// The store's file.
   public let path: String
+  /// The version of the tables in the file.
+  let version: Int
   private let database: DatabaseQueue
 
   /// Opens a store.
@@ -44,17 +22,41 @@ public final class StoreReader: Sendable {
       throw .notAStore(path: path, found: "something that is no file")
     }
     guard attributes[.size] as? Int != 0 else { throw .empty(path: path) }
-    database = try translating(path: path) {
-      var configuration = Configuration()
-      configuration.label = "store reader"
-      configuration.readonly = true
-      configuration.busyMode = .timeout(5)
-      let database = try DatabaseQueue(path: path, configuration: configuration)
-      guard try database.read({ try StoreSchema.check($0, path: path) }) > 0 else {
-        throw StoreError.empty(path: path)
+    (database, version) = try translating(path: path) {
+      do {
+        return try Self.open(path, named: path)
+      } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
+        // Readers of a write-ahead log share an index beside it. Where nothing can be written and there is no log,
+        // nothing can change either, and the file alone is the store.
+        guard !FileManager.default.fileExists(atPath: file + "-wal") else { throw error }
+        return try Self.open(Self.immutable(file), named: path)
       }
-      return database
     }
+  }
+
+  private static func open(_ name: String, named path: String) throws -> (DatabaseQueue, version: Int) {
+    var configuration = Configuration()
+    configuration.label = "store reader"
+    configuration.readonly = true
+    configuration.busyMode = .timeout(SweepStore.patience)
+    let database = try DatabaseQueue(path: name, configuration: configuration)
+    let version = try database.read { try StoreSchema.check($0, path: path) }
+    guard version > 0 else { throw StoreError.empty(path: path) }
+    guard version < StoreSchema.version else { return (database, version) }
+    // What an earlier pdsweep wrote is brought up to date in a copy.
+    let copy = try DatabaseQueue()
+    try database.backup(to: copy)
+    try copy.inDatabase { try StoreSchema.migrate($0, storeID: "", now: 0) }
+    return (copy, version)
+  }
+
+  /// A URI under which SQLite takes a file for one that nobody changes.
+  private static func immutable(_ file: String) -> String {
+    var components = URLComponents()
+    components.scheme = "file"
+    components.path = file
+    components.queryItems = [URLQueryItem(name: "immutable", value: "1")]
+    return components.string ?? file
   }
 
   /// The coordinator that has the store at this moment, in words for people; `nil` if none has.
@@ -65,182 +67,64 @@ public final class StoreReader: Sendable {
   /// All sweeps, the one taken up last first.
   ///
   /// - Throws: ``StoreError``.
-  public func sweeps() throws(StoreError) -> [Sweep] {
-    try translating(path: path) {
-      try database.read { connection in
-        try Row.fetchAll(
-          connection,
-          sql: """
-            SELECT id, digest, name, file, vocabulary_size, goal_removal, goal_retention_cost, begun, opened
-            FROM sweeps ORDER BY opened DESC, id DESC
-            """
-        ).map { row in
-          let removal: Double? = row[5]
-          return Sweep(
-            id: SweepID(row: row[0]),
-            description: SweepDescription(
-              name: row[2], digest: try SHA256Digest(blob: row[1], path: path), file: row[3], vocabularySize: row[4],
-              goal: SweepGoal(removal: removal.map { .nats($0) } ?? .uniform, retentionCostAtMost: row[6])),
-            begun: Date(milliseconds: row[7]), opened: Date(milliseconds: row[8]))
-        }
-      }
-    }
+  public func sweeps() throws(StoreError) -> [SweepRecord] {
+    try read { try $0.sweeps() }
   }
 
   /// How many cells of each method stand where; methods in the order in which cells first name them.
   ///
   /// - Throws: ``StoreError``.
-  public func tallies(
-    of sweep: SweepID
-  ) throws(StoreError) -> [(method: String, cells: [CellRecord.State: Int])] {
-    try translating(path: path) {
-      try database.read { connection in
-        let running = """
-          EXISTS (SELECT * FROM attempts a WHERE a.sweep = c.sweep AND a.idx = c.idx AND a.outcome IS NULL)
-          """
-        let rows = try Row.fetchAll(
-          connection,
-          sql: """
-            SELECT method, CASE WHEN state = 'pending' AND \(running) THEN 'running' ELSE state END AS standing,
-              count(*), min(idx)
-            FROM cells c WHERE sweep = ? GROUP BY method, standing ORDER BY min(idx)
-            """, arguments: [sweep.row])
-        var tallies: [(method: String, cells: [CellRecord.State: Int])] = []
-        for row in rows {
-          let method: String = row[0]
-          let state = try state(row[1])
-          if let index = tallies.firstIndex(where: { $0.method == method }) {
-            tallies[index].cells[state] = row[2]
-          } else {
-            tallies.append((method, [state: row[2]]))
-          }
-        }
-        return tallies
-      }
-    }
+  public func tallies(of sweep: SweepID) throws(StoreError) -> [MethodTally] {
+    try read { try $0.tallies(of: sweep) }
   }
 
   /// Everything known of the cells of a sweep, by ascending index, as of one moment.
   ///
   /// - Throws: ``StoreError``.
   public func records(of sweep: SweepID) throws(StoreError) -> [CellRecord] {
-    try translating(path: path) {
-      try database.read { connection in
-        let attempts = try attempts(of: sweep, connection)
-        let rows = try Row.fetchCursor(
-          connection,
-          sql: """
-            SELECT c.idx, c.method, c.fingerprint, s.specification, c.state, c.failure, c.message, r.result, p.report
-            FROM cells c JOIN specifications s USING (fingerprint)
-              LEFT JOIN results r ON r.fingerprint = c.fingerprint AND c.state = 'completed'
-              LEFT JOIN reports p ON p.attempt = r.attempt
-            WHERE c.sweep = ? ORDER BY c.idx
-            """, arguments: [sweep.row])
-        var records: [CellRecord] = []
-        while let row = try rows.next() { records.append(try record(row, attempts)) }
-        return records
-      }
-    }
+    try read { try $0.records(of: sweep) }
   }
 
-  /// The fingerprints that have a result: cells with them are not computed again, whatever their sweep.
+  /// The history of a sweep, oldest first.
   ///
   /// - Throws: ``StoreError``.
-  public func completedFingerprints() throws(StoreError) -> Set<SHA256Digest> {
-    try translating(path: path) {
-      try database.read { connection in
-        let blobs = try Data.fetchCursor(connection, sql: "SELECT fingerprint FROM results")
-        var fingerprints: Set<SHA256Digest> = []
-        while let blob = try blobs.next() { fingerprints.insert(try SHA256Digest(blob: blob, path: path)) }
-        return fingerprints
-      }
-    }
+  public func events(of sweep: SweepID, cell: Int? = nil) throws(StoreError) -> [StoredEvent] {
+    try read { try $0.events(of: sweep, cell: cell) }
+  }
+
+  /// The cells of a sweep that failed or were cancelled, by ascending index.
+  ///
+  /// - Throws: ``StoreError``.
+  public func unsuccessful(of sweep: SweepID) throws(StoreError) -> [UnsuccessfulCell] {
+    try read { try $0.unsuccessful(of: sweep) }
+  }
+
+  /// The fingerprints that have a result, each with the name of the sweep that brought it: cells with them are not
+  /// computed again, whatever their sweep.
+  ///
+  /// - Throws: ``StoreError``.
+  public func completed() throws(StoreError) -> [SHA256Digest: String] {
+    try read { try $0.completed() }
   }
 
   /// The reproducibility faults of a sweep, oldest first.
   ///
   /// - Throws: ``StoreError``.
-  public func faults(of sweep: SweepID) throws(StoreError) -> [Fault] {
+  public func faults(of sweep: SweepID) throws(StoreError) -> [ReproducibilityFault] {
+    try read { try $0.faults(of: sweep) }
+  }
+
+  /// The requests that no coordinator has taken up, oldest first.
+  ///
+  /// - Throws: ``StoreError``.
+  public func openRequests() throws(StoreError) -> [StoreRequest] {
+    try read { try StoreRequest.open(in: $0.connection, path: $0.path) }
+  }
+
+  /// Runs queries that all see the store as of one moment.
+  func read<Value>(_ body: (StoreQueries) throws -> Value) throws(StoreError) -> Value {
     try translating(path: path) {
-      try database.read { connection in
-        try Row.fetchAll(
-          connection,
-          sql: """
-            SELECT f.attempt, a.worker, a.idx, f.at FROM faults f JOIN attempts a ON a.number = f.attempt
-            WHERE a.sweep = ? ORDER BY f.at, f.attempt
-            """, arguments: [sweep.row]
-        ).map { row in
-          Fault(
-            attempt: AttemptID(UInt64(row[0] as Int64)), worker: WorkerID(row[1]), cell: CellID(row[2]),
-            at: Date(milliseconds: row[3]))
-        }
-      }
+      try database.read { try body(StoreQueries(connection: $0, path: path)) }
     }
-  }
-}
-
-extension StoreReader {
-  /// What is known of the attempts at one cell.
-  private struct Attempts {
-    var count = 0
-    var isOpen = false
-    var lastFailure: CellFailure?
-  }
-
-  private func attempts(of sweep: SweepID, _ connection: Database) throws -> [Int: Attempts] {
-    var attempts: [Int: Attempts] = [:]
-    let rows = try Row.fetchCursor(
-      connection, sql: "SELECT idx, outcome, reason, message FROM attempts WHERE sweep = ? ORDER BY number",
-      arguments: [sweep.row])
-    while let row = try rows.next() {
-      let columns = AttemptColumns(outcome: row[1], reason: row[2], message: row[3])
-      attempts[row[0], default: Attempts()].count += 1
-      if columns.outcome == nil { attempts[row[0]]?.isOpen = true }
-      if let failure = columns.failure { attempts[row[0]]?.lastFailure = failure }
-    }
-    return attempts
-  }
-
-  private func record(_ row: Row, _ attempts: [Int: Attempts]) throws -> CellRecord {
-    let index: Int = row[0]
-    let cell = Cell(
-      index: index, method: row[1], specification: try decode(row[3], "the specification of cell \(index)"))
-    guard row[2] == cell.fingerprint.blob else {
-      throw StoreError.damaged(path: path, detail: "cell \(index) does not fit its fingerprint")
-    }
-    var state = try state(row[4])
-    let tried = attempts[index] ?? Attempts()
-    if state == .pending, tried.isOpen { state = .running }
-    let decided = AttemptColumns(outcome: nil, reason: row[5], message: row[6]).failure
-    let result: String? = row[7]
-    guard (result != nil) == (state == .completed) else {
-      throw StoreError.damaged(path: path, detail: "cell \(index) is completed without a result")
-    }
-    return CellRecord(
-      cell: cell, state: state, result: try result.map { try decode($0, "the result of cell \(index)") },
-      failure: decided ?? tried.lastFailure,
-      report: try (row[8] as String?).map { try decode($0, "the report of cell \(index)") }, attempts: tried.count)
-  }
-
-  private func state(_ text: String) throws(StoreError) -> CellRecord.State {
-    guard let state = CellRecord.State(rawValue: text) else {
-      throw .damaged(path: path, detail: "expected the state of a cell, found \(text)")
-    }
-    return state
-  }
-
-  private func decode<Value: Decodable>(_ json: String, _ what: String) throws -> Value {
-    do {
-      return try CanonicalJSON.decode(from: Array(json.utf8))
-    } catch {
-      throw StoreError.damaged(path: path, detail: "\(what) cannot be read")
-    }
-  }
-}
-
-extension Date {
-  /// Reads milliseconds since 1970.
-  init(milliseconds: Int64) {
-    self.init(timeIntervalSince1970: Double(milliseconds) / 1000)
   }
 }

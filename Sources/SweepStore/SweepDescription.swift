@@ -13,14 +13,41 @@ public struct SweepDescription: Sendable, Hashable {
   public var vocabularySize: Int
   /// What counts as success.
   public var goal: SweepGoal
+  /// The part of the cells that is run twice and compared.
+  public var auditFraction: Double
 
   /// Creates a description.
-  public init(name: String, digest: SHA256Digest, file: String, vocabularySize: Int, goal: SweepGoal) {
+  public init(
+    name: String, digest: SHA256Digest, file: String, vocabularySize: Int, goal: SweepGoal, auditFraction: Double = 0
+  ) {
     self.name = name
     self.digest = digest
     self.file = file
     self.vocabularySize = vocabularySize
     self.goal = goal
+    self.auditFraction = auditFraction
+  }
+}
+
+/// A sweep to be taken up.
+public struct SweepEntry: Sendable {
+  /// What it is.
+  public var description: SweepDescription
+  /// All its cells; each cell's index is its place.
+  public var cells: [Cell]
+
+  /// Creates an entry.
+  public init(_ description: SweepDescription, cells: [Cell]) {
+    self.description = description
+    self.cells = cells
+  }
+
+  /// Names of the methods, in the order in which cells first name them.
+  var methods: [String] {
+    var methods: [String] = []
+    var known: Set<String> = []
+    for cell in cells where known.insert(cell.method).inserted { methods.append(cell.method) }
+    return methods
   }
 }
 
@@ -34,14 +61,25 @@ public struct SweepID: Sendable, Hashable {
 public struct OpenSweep: Sendable {
   /// Its name within the store.
   public let id: SweepID
+  /// Its name in the sweep file.
+  public let name: String
   /// Its cells.
   public let cells: [Cell]
   /// Names of its methods, in the order in which cells first name them: the groups of ``stored``.
   public let methods: [String]
-  /// Where its cells stand.
-  public let stored: [Scheduler.StoredCell]
-  /// All attempts at its cells so far, ascending.
+  /// Where it and its cells stand.
+  public let stored: Scheduler.StoredSweep
+}
+
+/// Sweeps in a store, ready to be driven together. In the coordinator's enumeration their cells come one sweep after
+/// another.
+public struct OpenSweeps: Sendable {
+  /// The sweeps.
+  public let sweeps: [OpenSweep]
+  /// All attempts at their cells so far, ascending.
   public let attempts: [Scheduler.StoredAttempt]
   /// The first attempt number that the store has not spent.
   public let nextAttempt: AttemptID
+  /// Where the cells of the enumeration stand in the store.
+  public let places: CellPlaces
 }

@@ -1,21 +1,22 @@
 public import Foundation
 internal import GRDB
 
-/// The store of a coordinator: one SQLite file that holds sweeps, cells, attempts and results.
+/// The store of a coordinator: one SQLite file that holds sweeps, cells, attempts, results and their history.
 ///
-/// What ``commit(_:of:at:)`` has returned from survives the loss of power (write-ahead log, `synchronous = FULL`).
-/// One coordinator at a time holds a store; any number of ``StoreReader`` read it meanwhile, from any process. All
-/// access to SQLite happens on one serial queue, never on Swift's cooperative threads.
-public final class SweepStore: Sendable {
+/// What ``commit(_:in:at:)`` has returned from survives the loss of power (write-ahead log, `synchronous = FULL`).
+/// One coordinator at a time holds a store; any number of ``StoreReader`` read it meanwhile, from any process, and any
+/// process may leave requests in it. All access to SQLite happens on one serial queue, never on Swift's cooperative
+/// threads.
+public final class SweepStore: SweepKeeper {
   /// The store's file.
   public let path: String
   /// Names the store to workers: within it attempt numbers are unique.
   public let storeID: String
 
   let database: DatabaseQueue
-  private let lock: StoreLock?
+  private let lock: StoreLock
 
-  /// Opens the store for a coordinator, creating it if there is none.
+  /// Opens the store for a coordinator, creating it if there is none, and looks through all of it for damage.
   ///
   /// - Throws: ``StoreError``.
   public init(path: String, now: Date = Date()) throws(StoreError) {
@@ -28,21 +29,14 @@ public final class SweepStore: Sendable {
     (database, storeID) = try translating(path: path) {
       var configuration = Configuration()
       configuration.label = "store"
-      configuration.busyMode = .timeout(5)
+      configuration.busyMode = .timeout(Self.patience)
       let database = try DatabaseQueue(path: path, configuration: configuration)
       return (database, try Self.prepare(database, path: path, now))
     }
   }
 
-  /// Opens a store that has no file and ends with the value: for simulated sweeps.
-  init(inMemoryAt now: Date) throws(StoreError) {
-    path = "memory"
-    lock = nil
-    (database, storeID) = try translating(path: path) {
-      let database = try DatabaseQueue()
-      return (database, try Self.prepare(database, path: "memory", now))
-    }
-  }
+  /// Seconds to wait for another process that writes.
+  static let patience = 5.0
 
   /// Makes sure that a database is a sound store of this version, and returns its name.
   private static func prepare(_ database: DatabaseQueue, path: String, _ now: Date) throws -> String {
@@ -50,10 +44,8 @@ public final class SweepStore: Sendable {
       // Before anything is written: a database of another program stays as it is.
       _ = try StoreSchema.check(connection, path: path)
       try connection.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+      try StoreSchema.checkIntegrity(connection, path: path)
       try StoreSchema.migrate(connection, storeID: UUID().uuidString, now: now.milliseconds)
-      if let fault = try String.fetchOne(connection, sql: "PRAGMA quick_check(1)"), fault != "ok" {
-        throw StoreError.damaged(path: path, detail: fault)
-      }
       guard let storeID = try String.fetchOne(connection, sql: "SELECT id FROM store") else {
         throw StoreError.damaged(path: path, detail: "it has no identity")
       }

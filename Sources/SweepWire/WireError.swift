@@ -27,8 +27,8 @@ extension WireError: CustomStringConvertible, LocalizedError {
     case .versionFrame(let length):
       "message refused: expected a version frame of 1 byte, found \(length) bytes; the peer is not a pdsweep"
     case .unknownVersion(let version):
-      "message refused: expected protocol version \(WireProtocol.version), found \(version); "
-        + "run the same pdsweep on both sides"
+      "message refused: expected protocol version \(WireProtocol.version), found \(version): the peer is "
+        + "\(version > WireProtocol.version ? "newer" : "older"); run the same pdsweep on both sides"
     case .malformed(let reason):
       "message refused: expected one encoded message, found \(reason)"
     case .unknownKind(let number):

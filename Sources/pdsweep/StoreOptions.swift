@@ -18,7 +18,7 @@ struct StoreOptions: ParsableArguments {
   var sweep: String?
 
   /// Opens the store and finds the sweep.
-  func open() throws -> (reader: StoreReader, sweep: StoreReader.Sweep) {
+  func open() throws -> (reader: StoreReader, sweep: SweepRecord) {
     let reader = try StoreReader(path: try path())
     let sweeps = try reader.sweeps()
     if let sweep = sweeps.first(where: { sweep == nil || $0.description.name == sweep }) { return (reader, sweep) }
@@ -50,7 +50,7 @@ struct StoreOptions: ParsableArguments {
 
 extension ReportedSweep {
   /// Reads a sweep's cells.
-  init(_ sweep: StoreReader.Sweep, in reader: StoreReader) throws(StoreError) {
+  init(_ sweep: SweepRecord, in reader: StoreReader) throws(StoreError) {
     self.init(
       name: sweep.description.name, vocabularySize: sweep.description.vocabularySize, goal: sweep.description.goal,
       records: try reader.records(of: sweep.id))

@@ -10,7 +10,7 @@ internal import SweepWire
 internal import Synchronization
 internal import ZeroMQTransport
 
-/// A sweep from its file to its results: a coordinator in this process, with worker processes beside it or elsewhere.
+/// Sweeps from their files to their results: a coordinator in this process, with workers beside it or elsewhere.
 struct SweepRun: Sendable {
   /// Where workers come from.
   enum Workforce: Sendable {
@@ -23,28 +23,24 @@ struct SweepRun: Sendable {
   /// Time that running cells have to finish once the sweep is to stop.
   static let grace = Duration.seconds(5)
 
-  private let sweep: ResolvedSweep
-  private let text: String
-  private let vocabularySize: Int
+  /// At least one.
+  private let inputs: [SweepInput]
   private let options: SweepRunOptions
   private let storePath: String
   private let display: ProgressDisplay
 
-  /// Reads the sweep file and everything that it names.
+  /// Reads the sweep files and everything that they name.
   ///
-  /// - Throws: the first thing that would keep the sweep from running.
-  init(_ file: SweepFileOptions, _ options: SweepRunOptions) throws {
-    let spec = try file.spec()
-    sweep = try file.resolve(spec)
+  /// - Throws: the first thing that would keep the sweeps from running.
+  init(_ files: SweepFilesOptions, _ options: SweepRunOptions) throws {
+    inputs = try files.resolve()
     try options.checkOutput()
-    text = try String(contentsOf: URL(fileURLWithPath: file.file), encoding: .utf8)
-    vocabularySize = try file.vocabularySize(of: sweep)
     self.options = options
-    storePath = options.storePath(sweep: spec.name)
+    storePath = options.storePath(sweep: inputs[0].description.name)
     display = ProgressDisplay(style: options.quiet ? .silent : .suitable)
   }
 
-  /// Runs the sweep until every cell has ended or somebody stops it.
+  /// Runs the sweeps until every cell has ended or somebody stops it.
   ///
   /// - Throws: `ExitCode` where not every cell was completed; what is wrong with the input, the address or the store.
   func run(
@@ -53,18 +49,16 @@ struct SweepRun: Sendable {
     OpenFiles.raiseLimit()
     let transport = try await ZeroMQCoordinatorTransport.listen(on: endpoint, security: security)
     let store = try SweepStore(path: storePath)
-    let open = try store.begin(
-      SweepDescription(
-        name: sweep.spec.name, digest: sweep.digest, file: text, vocabularySize: vocabularySize, goal: sweep.spec.goal),
-      cells: sweep.cells)
-    let watched = WatchedStore(store, sweep)
+    let open = try store.begin(inputs.map { SweepEntry($0.description, cells: $0.sweep.cells) }, at: Date())
+    let watched = WatchedStore(store, options.quiet ? [] : inputs)
     try watched.takeUp(StoreReader(path: storePath))
     let coordinator = Coordinator(
       open,
       CoordinatorSession.Configuration(
-        sweep: sweep.spec.name, coordinatorID: UUID().uuidString, storeID: store.storeID,
-        artefacts: sweep.files.all.map { Artefact(digest: $1.digest, role: $0, path: $1.path, size: $1.size) }),
-      files: sweep.files.all.map(\.file), store: watched, transport: transport, logger: logger(workforce))
+        coordinatorID: UUID().uuidString, storeID: store.storeID, engineVersion: PDSweep.version,
+        build: PDSweep.version, artefacts: artefacts),
+      files: inputs.flatMap { $0.sweep.files.all.map(\.file) }, store: watched, transport: transport,
+      logger: logger(workforce))
     let worker = localWorker(workforce, transport.endpoint, coordinator)
     let interruption = Mutex<Interruption?>(nil)
     let interruptions = Interruptions { signal in
@@ -76,7 +70,8 @@ struct SweepRun: Sendable {
     }
     defer { withExtendedLifetime(interruptions) {} }
 
-    if open.stored.contains(where: { !$0.state.isFinal }) {
+    let hasRequests = try await !store.openRequests().isEmpty
+    if hasRequests || open.sweeps.contains(where: { $0.stored.cells.contains { !$0.state.isFinal } }) {
       if case .anyone = workforce, !options.quiet {
         Terminal.writeError("pdsweep: workers may connect to \(transport.endpoint)")
       }
@@ -88,9 +83,17 @@ struct SweepRun: Sendable {
     await worker?.stop(patience: .seconds(5))
     display.end()
     let last = try result.get()
-    let reported = try reportedSweep()
+    let reported = try reportedSweeps()
     try store.close()
     try finish(last, reported, interruption: interruption.withLock { $0 })
+  }
+
+  /// The files of all sweeps, each once.
+  private var artefacts: [Artefact] {
+    var known: Set<SHA256Digest> = []
+    return inputs.flatMap(\.sweep.files.all).filter { known.insert($0.file.digest).inserted }.map { role, file in
+      Artefact(digest: file.digest, role: role, path: file.path, size: file.size)
+    }
   }
 
   // MARK: - Workers
@@ -138,29 +141,41 @@ struct SweepRun: Sendable {
 
   // MARK: - The end
 
-  private func reportedSweep() throws(StoreError) -> ReportedSweep {
+  private func reportedSweeps() throws(StoreError) -> [ReportedSweep] {
     let reader = try StoreReader(path: storePath)
-    guard let entry = try reader.sweeps().first(where: { $0.description.digest == sweep.digest }) else {
-      throw StoreError.damaged(path: storePath, detail: "the sweep that was run is not in it")
+    let entries = try reader.sweeps()
+    var reported: [ReportedSweep] = []
+    for input in inputs {
+      guard let entry = entries.first(where: { $0.description.digest == input.description.digest }) else {
+        throw StoreError.damaged(
+          path: storePath, detail: "sweep \(input.description.name), which was run, is not in it")
+      }
+      reported.append(try ReportedSweep(entry, in: reader))
     }
-    return try ReportedSweep(entry, in: reader)
+    return reported
   }
 
-  private func finish(_ last: SweepProgress, _ reported: ReportedSweep, interruption: Interruption?) throws {
+  private func finish(_ last: SweepProgress, _ reported: [ReportedSweep], interruption: Interruption?) throws {
     let isOver = last.ended == last.total
-    var files: [String] = []
-    if isOver, let output = options.output {
-      files = try ExportFolder.write(reported.exportedFiles(), to: URL(fileURLWithPath: output)).map(\.relativePath)
-    }
-    if options.json {
-      try Terminal.write(json: RunDocument(last, digest: sweep.digest, store: storePath, files: files))
-    } else if !options.quiet, isOver {
-      try Terminal.write(reported.frontierTable())
-      try Terminal.write("\nStore: \(storePath)\n" + files.map { "Wrote: \($0)\n" }.joined())
-    }
-    tell(of: reported.records.filter { $0.state == .failed })
-    if last.faults > 0 {
-      display.remark("\(last.faults) results differ from the first of their cell: see `pdsweep status \(storePath)`")
+    for (sweep, (input, reported)) in zip(last.sweeps, zip(inputs, reported)) {
+      var files: [String] = []
+      if isOver, let output = options.output {
+        let folder = URL(fileURLWithPath: inputs.count == 1 ? output : "\(output)/\(sweep.name)")
+        files = try ExportFolder.write(reported.exportedFiles(), to: folder).map(\.relativePath)
+      }
+      if options.json {
+        try Terminal.write(
+          json: RunDocument(
+            sweep, last.elapsed, digest: input.description.digest, store: storePath, files: files))
+      } else if !options.quiet, isOver {
+        if inputs.count > 1 { try Terminal.write("\(sweep.name)\n\n") }
+        try Terminal.write(reported.frontierTable())
+        try Terminal.write("\nStore: \(storePath)\n" + files.map { "Wrote: \($0)\n" }.joined())
+      }
+      tell(of: reported.records.filter { $0.state == .failed })
+      if sweep.faults > 0 {
+        display.remark("\(sweep.faults) results differ from the first of their cell: see `pdsweep status \(storePath)`")
+      }
     }
     guard !last.isComplete else { return }
     if !isOver {
@@ -196,31 +211,33 @@ private struct RunDocument: Encodable {
     case completedInThisRun = "completed_in_this_run"
   }
 
-  init(_ last: SweepProgress, digest: SHA256Digest, store: String, files: [String]) {
-    sweep = last.sweep
+  init(
+    _ last: SweepProgress.Sweep, _ elapsed: Duration, digest: SHA256Digest, store: String, files: [String]
+  ) {
+    sweep = last.name
     self.digest = digest
     self.store = store
     cells = Dictionary(uniqueKeysWithValues: CellRecord.State.allCases.map { ($0.rawValue, last.count($0)) })
     completedInThisRun = last.completedHere
     faults = last.faults
-    seconds = last.elapsed / .seconds(1)
+    seconds = elapsed / .seconds(1)
     self.files = files
   }
 }
 
-/// A coordinator's store that also keeps the best result so far, for the progress line.
+/// A coordinator's store that also keeps the best result so far of a single sweep, for the progress line.
 final class WatchedStore: CoordinatorStore {
   private let store: SweepStore
-  private let digest: SHA256Digest
-  private let goal: SweepGoal
+  /// The sweep; `nil` where there are several, which have no best of all.
+  private let sweep: SweepDescription?
   private let cells: [SHA256Digest: Cell]
   private let state = Mutex<BestRemoval?>(nil)
 
-  init(_ store: SweepStore, _ sweep: ResolvedSweep) {
+  init(_ store: SweepStore, _ inputs: [SweepInput]) {
     self.store = store
-    digest = sweep.digest
-    goal = sweep.spec.goal
-    cells = Dictionary(sweep.cells.map { ($0.fingerprint, $0) }) { first, _ in first }
+    let only = inputs.count == 1 ? inputs.first : nil
+    sweep = only?.description
+    cells = Dictionary((only?.sweep.cells ?? []).map { ($0.fingerprint, $0) }) { first, _ in first }
   }
 
   /// The greatest removal so far within the goal's cost.
@@ -228,17 +245,17 @@ final class WatchedStore: CoordinatorStore {
 
   /// Takes in the results that the store has already.
   func takeUp(_ reader: StoreReader) throws(StoreError) {
-    for sweep in try reader.sweeps() where sweep.description.digest == digest {
-      for record in try reader.records(of: sweep.id) {
+    for found in try reader.sweeps() where found.description.digest == sweep?.digest {
+      for record in try reader.records(of: found.id) {
         if let result = record.result { note(result, of: record.cell) }
       }
     }
   }
 
   /// Commits, and takes in the results.
-  func commit(_ writes: [StoreWrite], of sweep: SweepID, at time: Date) async throws(StoreError) {
-    try await store.commit(writes, of: sweep, at: time)
-    for case .result(_, let delivered) in writes {
+  func commit(_ batch: StoreBatch, in places: CellPlaces, at time: Date) async throws(StoreError) {
+    try await store.commit(batch, in: places, at: time)
+    for case .result(_, let delivered) in batch.writes {
       guard let cell = cells[delivered.fingerprint],
         let result = try? CanonicalJSON.decode(CellResult.self, from: delivered.result)
       else { continue }
@@ -246,7 +263,13 @@ final class WatchedStore: CoordinatorStore {
     }
   }
 
+  /// The requests that no coordinator has taken up.
+  func openRequests() async throws(StoreError) -> [StoreRequest] {
+    try await store.openRequests()
+  }
+
   private func note(_ result: CellResult, of cell: Cell) {
+    guard let goal = sweep?.goal else { return }
     state.withLock { $0 = BestRemoval.better(of: $0, and: cell, result, goal: goal) }
   }
 }

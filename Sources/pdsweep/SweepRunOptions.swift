@@ -7,8 +7,9 @@ struct SweepRunOptions: ParsableArguments {
     help: ArgumentHelp(
       "The store: an SQLite file that keeps every attempt and result.",
       discussion: """
-        By default NAME.sqlite in the working directory, where NAME is the sweep's. It is made if it is not there; one \
-        that is there is carried on, and cells that it has results of are not computed again.
+        By default NAME.sqlite in the working directory, where NAME is the sweep's; of several sweeps the first one's. \
+        It is made if it is not there; one that is there is carried on, and cells that it has results of are not \
+        computed again.
         """,
       valueName: "file"),
     completion: .file(extensions: ["sqlite"]))
@@ -16,7 +17,8 @@ struct SweepRunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Export into this folder once every cell has ended.", discussion: "The files are those of `pdsweep export`.",
+      "Export into this folder once every cell has ended.",
+      discussion: "The files are those of `pdsweep export`; of several sweeps, each in a folder of the sweep's name.",
       valueName: "folder"),
     completion: .directory)
   var output: String?
@@ -24,7 +26,7 @@ struct SweepRunOptions: ParsableArguments {
   @Flag(help: "Write nothing but problems.")
   var quiet = false
 
-  @Flag(help: "At the end print one JSON object instead of the frontier.")
+  @Flag(help: "At the end print one JSON object for each sweep instead of the frontiers.")
   var json = false
 
   /// The store of a sweep.

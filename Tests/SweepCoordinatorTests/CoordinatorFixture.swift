@@ -33,9 +33,9 @@ enum Fixture {
       vocabularySize: 1000, goal: SweepGoal())
   }
 
-  static func configuration(_ store: SweepStore) -> CoordinatorSession.Configuration {
+  static func configuration(_ store: some SweepKeeper) -> CoordinatorSession.Configuration {
     CoordinatorSession.Configuration(
-      sweep: "trial", coordinatorID: "coordinator", storeID: store.storeID, artefacts: [artefact])
+      coordinatorID: "coordinator", storeID: store.storeID, engineVersion: "1", build: "build", artefacts: [artefact])
   }
 
   /// What any engine makes of a cell.

@@ -7,7 +7,7 @@ import Testing
 @testable import SweepStore
 
 @Suite struct CoordinatorSessionTests {
-  private let store: SweepStore
+  private let store = MemoryStore(storeID: "store")
   private let cells = Fixture.cells(4)
   private var session: CoordinatorSession
   private let anna = Fixture.anna
@@ -15,7 +15,6 @@ import Testing
   private let there = PeerID([2])
 
   init() throws {
-    store = try SweepStore(inMemoryAt: Date())
     session = CoordinatorSession(
       try store.begin(Fixture.sweep(cells), cells: cells), Fixture.configuration(store), at: Instant(nanoseconds: 0))
   }
@@ -47,7 +46,7 @@ import Testing
               heartbeatInterval: .milliseconds(500), lostAfter: .seconds(2)))),
         OutgoingMessage(to: here, .lease([leased(1, 0), leased(2, 1)])),
       ])
-    #expect(step.writes.contains(.leased(AttemptID(2), CellID(1), anna)))
+    #expect(step.batch.writes.contains(.leased(AttemptID(2), CellID(1), anna)))
   }
 
   @Test("a worker whose engine would give other numbers is refused with the reason")
@@ -58,8 +57,11 @@ import Testing
       Issue.record("\(step.messages)")
       return
     }
-    #expect(reason.contains("expected a worker with engine revision 1, found 99"))
-    #expect(step.writes.isEmpty)
+    #expect(
+      reason
+        == "expected a worker with engine revision 1 (pdsweep 1), found 99 (pdsweep 1): the worker is newer; "
+        + "run the worker's pdsweep on both sides")
+    #expect(step.batch.writes.isEmpty)
   }
 
   @Test("a peer of another protocol is refused; what cannot be read is counted, and told ever more rarely")
@@ -80,7 +82,7 @@ import Testing
     _ = hear(Fixture.hello(anna, storeID: store.storeID, running: [1]), from: there)
     let late = hear(.result(Fixture.delivery(1, cells[0].specification)), from: here)
     #expect(late.messages.isEmpty)
-    #expect(late.writes.isEmpty)
+    #expect(late.batch.writes.isEmpty)
     let again = hear(.result(Fixture.delivery(1, cells[0].specification)), from: there)
     #expect(again.messages.first == OutgoingMessage(to: there, .acknowledge([AttemptID(1)])))
     _ = session.handle([.arrived(.unreachable(there))], at: Instant(nanoseconds: 0))
@@ -91,10 +93,11 @@ import Testing
   mutating func impostor() {
     let (annas, berts) = (PeerID([1], key: "anna"), PeerID([2], key: "bert"))
     let first = hear(Fixture.hello(anna), .ready(credit: 1), from: annas)
-    #expect(first.writes.contains(.leased(AttemptID(1), CellID(0), WorkerID("anna/anna"))))
+    #expect(first.batch.writes.contains(.leased(AttemptID(1), CellID(0), WorkerID("anna/anna"))))
     // With the name of another's worker, and what it runs.
     let impostor = hear(Fixture.hello(anna, storeID: store.storeID, running: [1]), from: berts)
-    #expect(impostor.writes.allSatisfy { if case .worker(WorkerID("bert/anna"), .joined) = $0 { true } else { false } })
+    #expect(
+      impostor.batch.writes.allSatisfy { if case .worker(WorkerID("bert/anna"), .joined) = $0 { true } else { false } })
     let theft = hear(.result(Fixture.delivery(1, cells[0].specification)), from: berts)
     #expect(!theft.messages.contains { if case .acknowledge([AttemptID(1)]) = $0.message { true } else { false } })
     let delivered = hear(.result(Fixture.delivery(1, cells[0].specification)), from: annas)
@@ -121,12 +124,12 @@ import Testing
     _ = hear(Fixture.hello(anna), .ready(credit: 1))
     let step = hear(.heartbeat([AttemptProgress(1, step: 3, loss: 0.5)]), at: 500)
     #expect(step.messages == [OutgoingMessage(to: here, .acknowledge([]))])
-    #expect(step.writes.isEmpty)
+    #expect(step.batch.writes.isEmpty)
     let attempt = session.progress(at: Instant(nanoseconds: 0)).workers.first?.attempts.first
     #expect(
       attempt
         == SweepProgress.Attempt(
-          id: AttemptID(1), cell: CellID(0), method: "scan", step: 3, steps: 10, loss: 0.5))
+          id: AttemptID(1), sweep: "trial", cell: 0, method: "scan", step: 3, steps: 10, loss: 0.5))
     let unknown = hear(.heartbeat([AttemptProgress(1), AttemptProgress(77)]), at: 1000)
     #expect(unknown.messages == [OutgoingMessage(to: here, .revoke([AttemptID(77)]))])
   }
@@ -135,7 +138,7 @@ import Testing
   mutating func otherStore() {
     _ = hear(Fixture.hello(anna), .ready(credit: 1))
     let step = hear(Fixture.hello(anna, storeID: "another", running: [1]), from: there)
-    #expect(step.writes.contains { if case .ended(AttemptID(1), .lost) = $0 { true } else { false } })
+    #expect(step.batch.writes.contains { if case .ended(AttemptID(1), .lost) = $0 { true } else { false } })
   }
 
   @Test("a result that reports could not use is a fault of the engine", arguments: 0..<4)
@@ -155,9 +158,9 @@ import Testing
       result.result = CanonicalJSON.encode(values)
     }
     let step = hear(.result(result))
-    #expect(!step.writes.contains { if case .result = $0 { true } else { false } })
+    #expect(!step.batch.writes.contains { if case .result = $0 { true } else { false } })
     #expect(
-      step.writes.contains { write in
+      step.batch.writes.contains { write in
         if case .ended(AttemptID(1), .failed(let failure)) = write { failure.kind == .engineFault } else { false }
       })
     #expect(step.messages.first == OutgoingMessage(to: here, .acknowledge([AttemptID(1)])))

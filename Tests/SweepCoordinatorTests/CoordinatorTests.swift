@@ -10,7 +10,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct CoordinatorTests {
   private let cells = Fixture.cells(3)
-  private let store: SweepStore
+  private let store = MemoryStore(storeID: "store")
   private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
   /// A clock that stands still: nothing here depends on time.
   private let clock = CoordinatorClock(
@@ -20,10 +20,6 @@ import Testing
       for await _ in stream {}
       end.finish()
     })
-
-  init() throws {
-    store = try SweepStore(inMemoryAt: Date())
-  }
 
   private func coordinator(
     _ transport: some CoordinatorTransport, store: (any CoordinatorStore)? = nil
@@ -44,7 +40,7 @@ import Testing
     let last = try await outcome
     #expect(last.isComplete)
     #expect(last.completedHere == 3)
-    let states = try store.begin(Fixture.sweep(cells), cells: cells).stored.map(\.state)
+    let states = try store.begin(Fixture.sweep(cells), cells: cells).sweeps[0].stored.cells.map(\.state)
     #expect(states == [.completed, .completed, .completed])
   }
 
@@ -129,7 +125,7 @@ import Testing
     let journal = Journal()
     let transport = InMemoryTransport()
     let coordinator = try coordinator(
-      JournalTransport(transport, journal), store: JournalStore(store, journal, isFull: true))
+      JournalTransport(transport, journal), store: JournalStore(store, journal, breaks: true))
     let outcome = Task { try await coordinator.run() }
     let worker = transport.connect()
     worker.send([Fixture.hello(Fixture.anna), .ready(credit: 1)])
@@ -138,7 +134,7 @@ import Testing
       worker.send([.result(Fixture.delivery(1, cells[0].specification))])
       break
     }
-    await #expect(throws: StoreError.full(path: "memory")) { try await outcome.value }
+    await #expect(throws: StoreError.failed(path: "memory", detail: "broken")) { try await outcome.value }
     #expect(!journal.entries.contains { if case .sent(.acknowledge) = $0 { true } else { false } })
   }
 
@@ -169,11 +165,11 @@ import Testing
     #expect(try await end.isComplete)
   }
 
-  @Test("cancelling ends every cell")
-  func cancelling() async throws {
+  @Test("what was asked for while no coordinator ran is done before anything is handed out")
+  func earlierRequest() async throws {
+    store.enter(.cancel, for: nil, at: Date())
     let transport = InMemoryTransport()
     let coordinator = try coordinator(transport)
-    await coordinator.cancel()
     let last = try await coordinator.run()
     #expect(last.count(.cancelled) == 3)
     #expect(!last.isComplete)
@@ -265,30 +261,35 @@ private struct JournalTransport: CoordinatorTransport {
 }
 
 private struct JournalStore: CoordinatorStore {
-  let store: SweepStore
+  let store: MemoryStore
   let journal: Journal
-  /// Whether there is no room for results.
-  let isFull: Bool
+  /// Whether results cannot be written.
+  let breaks: Bool
   /// What commits wait for.
   let gate: Gate?
 
-  init(_ store: SweepStore, _ journal: Journal, isFull: Bool = false, gate: Gate? = nil) {
+  init(_ store: MemoryStore, _ journal: Journal, breaks: Bool = false, gate: Gate? = nil) {
     self.store = store
     self.journal = journal
-    self.isFull = isFull
+    self.breaks = breaks
     self.gate = gate
   }
 
-  func commit(_ writes: [StoreWrite], of sweep: SweepID, at time: Date) async throws(StoreError) {
+  func openRequests() async throws(StoreError) -> [StoreRequest] {
+    await store.openRequests()
+  }
+
+  func commit(_ batch: StoreBatch, in places: CellPlaces, at time: Date) async throws(StoreError) {
+    guard !batch.isEmpty else { return }
     journal.append(.began)
     // Room for others to do what they should not.
     for _ in 0..<10 { await Task.yield() }
     await gate?.pass()
-    if isFull, writes.contains(where: { if case .result = $0 { true } else { false } }) {
-      throw .full(path: "memory")
+    if breaks, batch.writes.contains(where: { if case .result = $0 { true } else { false } }) {
+      throw .failed(path: "memory", detail: "broken")
     }
-    try await store.commit(writes, of: sweep, at: time)
-    journal.append(.committed(writes))
+    try await store.commit(batch, in: places, at: time)
+    journal.append(.committed(batch.writes))
   }
 }
 

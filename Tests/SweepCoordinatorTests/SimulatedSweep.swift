@@ -1,5 +1,4 @@
 import Foundation
-import GRDB
 import SweepCore
 import SweepWire
 import SweepWorker
@@ -13,7 +12,7 @@ struct Violation: Error, CustomStringConvertible {
 }
 
 /// A whole sweep in virtual time, determined by its seed: the real coordinator session, the real worker sessions and
-/// a real store (in memory), with a network that delays and breaks, and a coordinator and workers that are killed at
+/// a store in memory, with a network that delays and breaks, and a coordinator and workers that are killed at
 /// any point, in particular between deciding, committing and sending.
 ///
 /// Chaos ends after a while; then everything must come to its end by itself.
@@ -41,13 +40,14 @@ struct SimulatedSweep {
   }
 
   private let cells: [Cell]
-  private let store: SweepStore
+  private let store = MemoryStore(storeID: "store")
   private var random: SeededGenerator
   private var now: Int64 = 0
   private let calmAfter: Int64
 
   private var coordinator: CoordinatorSession?
   private var coordinatorStarts: Int64 = 0
+  private var places: CellPlaces?
   private var sweep: SweepID?
   private var workers: [Int: SimulatedWorker] = [:]
   private var workersBorn = 0
@@ -65,7 +65,6 @@ struct SimulatedSweep {
     random = SeededGenerator(seed: seed)
     cells = Fixture.cells(Int.random(in: 4...14, using: &random))
     calmAfter = Int64.random(in: 5...25, using: &random) * 1_000_000_000
-    store = try SweepStore(inMemoryAt: Date(timeIntervalSince1970: 0))
   }
 
   // MARK: - Running
@@ -114,23 +113,22 @@ struct SimulatedSweep {
   private mutating func startCoordinator() async throws {
     guard coordinator == nil, now >= coordinatorStarts else { return }
     let taken = try store.begin(Fixture.sweep(cells), cells: cells, at: Date(timeIntervalSince1970: 0))
-    sweep = taken.id
+    sweep = taken.sweeps[0].id
+    places = taken.places
     coordinator = CoordinatorSession(taken, Fixture.configuration(store), at: instant)
     note("coordinator starts")
   }
 
   private mutating func coordinate(_ events: [CoordinatorSession.Event]) async throws {
-    guard var session = coordinator, let sweep else { return }
+    guard var session = coordinator, let places else { return }
     let step = session.handle(events, at: instant)
     coordinator = session
     if !isCalm, chance(1, in: 150) { return kill("before the commit") }
-    for write in step.writes {
+    for write in step.batch.writes {
       note("\(write)")
       if case .leased(_, let cell, _, _) = write { try checkIsWanted(cell) }
     }
-    if !step.writes.isEmpty {
-      try await store.commit(step.writes, of: sweep, at: Date(timeIntervalSince1970: Double(now) / 1e9))
-    }
+    try store.keep(step.batch, in: places, at: Date(timeIntervalSince1970: Double(now) / 1e9))
     if !isCalm, chance(1, in: 150) { return kill("after the commit") }
     for message in step.messages {
       if case .acknowledge(let attempts) = message.message { try attempts.forEach(checkIsKept) }
@@ -285,62 +283,51 @@ struct SimulatedSweep {
 
   /// Nothing completed is computed again.
   private func checkIsWanted(_ cell: CellID) throws {
-    let state = try store.database.read {
-      try String.fetchOne($0, sql: "SELECT state FROM cells WHERE idx = ?", arguments: [cell.index])
+    guard let sweep else { return }
+    let state = try store.records(of: sweep)[cell.index].state
+    guard state == .pending || state == .running else {
+      throw Violation(description: "cell \(cell.index) is \(state) and leased")
     }
-    guard state == "pending" else { throw Violation(description: "cell \(cell.index) is \(state ?? "") and leased") }
   }
 
   /// Nothing is acknowledged that is not kept.
   private func checkIsKept(_ attempt: AttemptID) throws {
-    let outcome = try store.database.read {
-      try String.fetchOne($0, sql: "SELECT outcome FROM attempts WHERE number = ?", arguments: [attempt.row])
-    }
-    guard let outcome, outcome != "lost" else {
-      throw Violation(description: "attempt \(attempt.number) is acknowledged and \(outcome ?? "open")")
+    guard let sweep else { return }
+    let last = store.events(of: sweep).last { $0.attempt == attempt }?.kind ?? "unknown"
+    guard !["unknown", "leased", "adopted"].contains(last), LeaseLoss(rawValue: last) == nil else {
+      throw Violation(description: "attempt \(attempt.number) is acknowledged and \(last)")
     }
   }
 
   private func allEnded() throws -> Bool {
-    try store.database.read {
-      try Int.fetchOne($0, sql: "SELECT count(*) FROM cells WHERE state = 'pending'") == 0
-        && (try Int.fetchOne($0, sql: "SELECT count(*) FROM cells") ?? 0) > 0
-    }
+    guard let sweep else { return false }
+    return try store.records(of: sweep).allSatisfy { $0.state != .pending && $0.state != .running }
   }
 
   private func checkEnd() throws {
-    let rows = try store.database.read {
-      try Row.fetchAll(
-        $0,
-        sql: """
-          SELECT c.idx, c.state, r.result,
-            (SELECT count(*) FROM attempts a WHERE a.idx = c.idx AND a.reason IN ('worker-lost', 'forgotten')) AS lost,
-            (SELECT count(*) FROM attempts a WHERE a.idx = c.idx AND a.outcome = 'completed') AS completed
-          FROM cells c LEFT JOIN results r USING (fingerprint) ORDER BY c.idx
-          """)
-    }
-    guard rows.count == cells.count else { throw Violation(description: "\(rows.count) of \(cells.count) cells") }
-    for row in rows {
-      let index: Int = row[0]
-      let state: String = row[1]
-      switch state {
-      case "completed":
-        let result: String = row[2]
-        let expected = CanonicalJSON.encode(Fixture.result(cells[index].specification))
-        guard Array(result.utf8) == expected else { throw Violation(description: "another result of cell \(index)") }
-        guard row[4] == 1 else { throw Violation(description: "not one first result of cell \(index)") }
-      case "failed":
+    guard let sweep else { return }
+    let records = try store.records(of: sweep)
+    guard records.count == cells.count else { throw Violation(description: "\(records.count) of \(cells.count) cells") }
+    for (index, record) in records.enumerated() {
+      let kinds = store.events(of: sweep, cell: index).map(\.kind)
+      switch record.state {
+      case .completed:
+        guard record.result == Fixture.result(cells[index].specification) else {
+          throw Violation(description: "another result of cell \(index)")
+        }
+        guard kinds.count(where: { $0 == "completed" }) == 1 else {
+          throw Violation(description: "not one first result of cell \(index)")
+        }
+      case .failed:
         // An attempt that was lost may have delivered after the cell had failed.
-        let lost: Int = row[3] + row[4]
+        let lost = kinds.count { $0 == "worker-lost" || $0 == "forgotten" }
         guard lost >= 3 else { throw Violation(description: "cell \(index) failed after \(lost) losses") }
-      default: throw Violation(description: "cell \(index) is \(state) at the end")
+      case .pending, .running, .cancelled:
+        throw Violation(description: "cell \(index) is \(record.state) at the end")
       }
     }
-    let open = try store.database.read {
-      try Int.fetchOne($0, sql: "SELECT count(*) FROM attempts WHERE outcome IS NULL") ?? 0
-    }
+    let open = try store.begin(Fixture.sweep(cells), cells: cells).attempts.count { $0.standing == .open }
     guard open == 0 else { throw Violation(description: "\(open) attempts are open at the end") }
-    let faults = try store.database.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM faults") ?? 0 }
-    guard faults == 0 else { throw Violation(description: "\(faults) faults where all engines agree") }
+    guard store.faults(of: sweep).isEmpty else { throw Violation(description: "faults where all engines agree") }
   }
 }

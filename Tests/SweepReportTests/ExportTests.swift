@@ -63,9 +63,10 @@ import Testing
         """)
     let lines = sweep.provenanceCSV().split(separator: "\n")
     #expect(
-      lines[0] == "cell,method,fingerprint,state,attempts,host,engine_version,wall_seconds,tokens_per_second")
-    #expect(lines[2] == "1,one-scalar,\(Self.fingerprint(1)),completed,2,\"node,1\",0.1.0,1.5,2000.0")
-    #expect(lines[4] == "3,lora,\(Self.fingerprint(3)),failed,1,,,,")
+      lines[0]
+        == "cell,method,fingerprint,state,attempts,host,engine_version,wall_seconds,tokens_per_second,cached_from")
+    #expect(lines[2] == "1,one-scalar,\(Self.fingerprint(1)),completed,2,\"node,1\",0.1.0,1.5,2000.0,")
+    #expect(lines[4] == "3,lora,\(Self.fingerprint(3)),failed,1,,,,,")
     #expect(lines.count == 7)
   }
 

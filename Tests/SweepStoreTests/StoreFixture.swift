@@ -40,10 +40,12 @@ enum Fixture {
 
   static func cells(_ count: Int) -> [Cell] { cells(seeds: (0..<UInt64(count)).map { $0 }) }
 
-  static func sweep(_ cells: [Cell], name: String = "trial", goal: SweepGoal = SweepGoal()) -> SweepDescription {
+  static func sweep(
+    _ cells: [Cell], name: String = "trial", goal: SweepGoal = SweepGoal(), audit: Double = 0
+  ) -> SweepDescription {
     SweepDescription(
       name: name, digest: SHA256Digest(of: name + cells.map(\.fingerprint.hexadecimal).joined()),
-      file: "sweep: \(name)\n", vocabularySize: 1000, goal: goal)
+      file: "sweep: \(name)\n", vocabularySize: 1000, goal: goal, auditFraction: audit)
   }
 
   static func result(alpha: Double = 0.5) -> CellResult {

@@ -120,25 +120,111 @@ import Testing
   func busy() async throws {
     let store = try SweepStore(path: folder.store)
     let cells = Fixture.cells(1)
-    let sweep = try store.begin(Fixture.sweep(cells), cells: cells)
+    let open = try store.begin(Fixture.sweep(cells), cells: cells)
     try await store.database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA busy_timeout = 0") }
     var configuration = Configuration()
     configuration.allowsUnsafeTransactions = true
     let other = try DatabaseQueue(path: folder.store, configuration: configuration)
     try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN IMMEDIATE") }
     await #expect(throws: StoreError.busy(path: folder.store)) {
-      try await store.commit([.leased(AttemptID(1), CellID(0), Fixture.anna)], of: sweep.id, at: Fixture.time)
+      try await store.commit(
+        StoreBatch([.leased(AttemptID(1), CellID(0), Fixture.anna)]), in: open.places, at: Fixture.time)
     }
     try await other.writeWithoutTransaction { try $0.execute(sql: "ROLLBACK") }
   }
 
-  @Test("a sweep file that changed under the same digest is not mixed with the old cells")
-  func changedCells() throws {
+  @Test("a store of the first version is read as it is, and brought up to date by a coordinator")
+  func firstVersion() throws {
+    let cells = Fixture.cells(seeds: [1, 2, 1])
+    try writeFirstVersion(cells)
+    let before = try Data(contentsOf: URL(fileURLWithPath: folder.store))
+    let reader = try StoreReader(path: folder.store)
+    let sweep = try #require(try reader.sweeps().first)
+    #expect(sweep.description == Fixture.sweep(cells))
+    #expect(try Data(contentsOf: URL(fileURLWithPath: folder.store)) == before)
+
     let store = try SweepStore(path: folder.store)
-    let cells = Fixture.cells(3)
-    _ = try store.begin(Fixture.sweep(cells), cells: cells)
-    expectDamage { try store.begin(Fixture.sweep(cells), cells: Fixture.cells(seeds: [0, 1, 7])) }
-    expectDamage { try store.begin(Fixture.sweep(cells), cells: Fixture.cells(2)) }
+    #expect(store.storeID == "old store")
+    for reader in [reader, try StoreReader(path: folder.store)] {
+      let records = try reader.records(of: sweep.id)
+      #expect(records.map(\.state) == [.completed, .failed, .completed])
+      #expect(records.map(\.attempts) == [2, 1, 0])
+      #expect(records[0].result == Fixture.result())
+      #expect(records[2].report == Fixture.report)
+      #expect(records[1].failure == CellFailure(kind: .diverged, message: "nan"))
+      let kinds = try reader.events(of: sweep.id, cell: 0).map(\.kind)
+      #expect(kinds == ["leased", "worker-lost", "leased", "adopted", "completed"])
+      #expect(try reader.events(of: sweep.id).contains { $0.kind == "worker-joined" && $0.worker == Fixture.anna })
+    }
+    let open = try store.begin(Fixture.sweep(cells), cells: cells)
+    #expect(open.nextAttempt == AttemptID(4))
+    #expect(
+      open.sweeps[0].stored.cells.map(\.resultDigest) == [
+        Fixture.delivered(cells[0]).digest, nil, Fixture.delivered(cells[0]).digest,
+      ])
+  }
+
+  @Test("a request brings a store of the first version up to date, unless a coordinator of then has it")
+  func firstVersionRequest() throws {
+    try writeFirstVersion(Fixture.cells(seeds: [1, 2, 1]))
+    do {
+      let lock = try StoreLock(of: folder.store)
+      #expect(throws: StoreError.self) { try StoreRequests.leave(.pause, for: nil, in: folder.store) }
+      withExtendedLifetime(lock) {}
+    }
+    try StoreRequests.leave(.pause, for: nil, in: folder.store)
+    #expect(try StoreReader(path: folder.store).openRequests().map(\.wish) == [.pause])
+  }
+
+  /// A store as pdsweep 0.1 wrote it: a completed cell with a lost and an adopted attempt, a failed one, and a twin.
+  private func writeFirstVersion(_ cells: [Cell]) throws {
+    let database = try DatabaseQueue(path: folder.store)
+    try database.inDatabase { try StoreSchema.migrate($0, to: 1, storeID: "old store", now: 1) }
+    try database.write { connection in
+      let sweep = Fixture.sweep(cells)
+      try connection.execute(
+        sql: "INSERT INTO sweeps VALUES (1, ?, ?, ?, ?, NULL, ?, 1, 1)",
+        arguments: [sweep.digest.blob, sweep.name, sweep.file, sweep.vocabularySize, sweep.goal.retentionCostAtMost])
+      for cell in cells {
+        try connection.execute(
+          sql: "INSERT OR IGNORE INTO specifications VALUES (?, ?)",
+          arguments: [
+            cell.fingerprint.blob, String(decoding: cell.specification.canonicalForm, as: UTF8.self),
+          ])
+        try connection.execute(
+          sql: "INSERT INTO cells VALUES (1, ?, ?, ?, ?, ?, ?)",
+          arguments: [
+            cell.index, cell.method, cell.fingerprint.blob, cell.index == 1 ? "failed" : "completed",
+            cell.index == 1 ? "diverged" : nil, cell.index == 1 ? "nan" : nil,
+          ])
+      }
+      let result = Fixture.delivered(cells[0])
+      try connection.execute(
+        sql: """
+          INSERT INTO attempts VALUES (1, 1, 0, 'anna', 10, 20, 'lost', 'worker-lost', 'silent'),
+            (2, 1, 0, 'bert', 30, 50, 'completed', NULL, NULL), (3, 1, 1, 'anna', 30, 60, 'failed', 'diverged', 'nan');
+          INSERT INTO events (at, sweep, kind, worker, attempt) VALUES
+            (5, 1, 'worker-joined', 'anna', NULL), (40, 1, 'attempt-adopted', NULL, 2);
+          """)
+      try connection.execute(
+        sql: "INSERT INTO results VALUES (?, ?, 2, ?)",
+        arguments: [
+          result.fingerprint.blob, result.digest.blob, String(decoding: result.result, as: UTF8.self),
+        ])
+      try connection.execute(
+        sql: "INSERT INTO reports VALUES (2, ?)", arguments: [String(decoding: result.report, as: UTF8.self)])
+    }
+    try database.close()
+  }
+
+  @Test("a store without one of its tables says which", arguments: ["results", "journal", "events"])
+  func missingTable(_ name: String) throws {
+    try SweepStore(path: folder.store).database.write { connection in
+      try connection.execute(sql: name == "events" ? "DROP VIEW events" : "DROP TABLE \(name)")
+    }
+    let error = StoreError.damaged(path: folder.store, detail: "it has no \(name)")
+    expect(error) { try SweepStore(path: folder.store) }
+    expect(error) { try StoreReader(path: folder.store) }
   }
 
   @Test("every error is one line that names the file")

@@ -9,12 +9,13 @@ import Testing
 struct ProgressTests {
   private func progress(completed: Int, of total: Int, failed: Int = 0) -> SweepProgress {
     SweepProgress(
-      sweep: "demo",
-      methods: [
-        .init(name: "lora", cells: [.completed: completed, .failed: failed, .pending: total - completed - failed])
-      ],
-      workers: [], elapsed: .seconds(20), completedHere: completed, remaining: .seconds(150), faults: 0,
-      isDraining: false)
+      sweeps: [
+        .init(
+          name: "demo",
+          methods: [
+            .init(name: "lora", cells: [.completed: completed, .failed: failed, .pending: total - completed - failed])
+          ], isPaused: false, completedHere: completed, faults: 0)
+      ], workers: [], elapsed: .seconds(20), remaining: .seconds(150), isDraining: false)
   }
 
   @Test

@@ -17,19 +17,20 @@ extension ReportedSweep {
     return table.text
   }
 
-  /// `provenance.csv`: where and how fast the accepted attempt of each cell ran. Differs between runs of the same
-  /// sweep by its nature, so nothing of it is in any other file.
+  /// `provenance.csv`: where and how fast the accepted attempt of each cell ran, and in which sweep where it was
+  /// another. Differs between runs of the same sweep by its nature, so nothing of it is in any other file.
   public func provenanceCSV() -> String {
     var table = CSVTable(
       header: [
         "cell", "method", "fingerprint", "state", "attempts", "host", "engine_version", "wall_seconds",
-        "tokens_per_second",
+        "tokens_per_second", "cached_from",
       ])
     for record in records {
       table.append([
         "\(record.cell.index)", record.cell.method, "\(record.cell.fingerprint)", record.state.rawValue,
         "\(record.attempts)", record.report?.host ?? "", record.report?.engineVersion ?? "",
         record.report?.wallSeconds.description ?? "", record.report?.tokensPerSecond.description ?? "",
+        record.cachedFrom ?? "",
       ])
     }
     return table.text

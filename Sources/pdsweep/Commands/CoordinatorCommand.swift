@@ -27,7 +27,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
       """
   )
 
-  @OptionGroup var sweepFile: SweepFileOptions
+  @OptionGroup var sweepFiles: SweepFilesOptions
 
   @Option(
     help: ArgumentHelp(
@@ -59,7 +59,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
 
   func run() async throws {
     let endpoint = try Endpoint(listen)
-    let sweep = try SweepRun(sweepFile, options)
+    let sweep = try SweepRun(sweepFiles, options)
     try await sweep.run(listeningOn: endpoint, security: security, with: .anyone)
   }
 }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import ContentHash
+internal import Foundation
 internal import SweepCore
 internal import SweepReport
 internal import SweepStore
@@ -38,9 +39,9 @@ struct PlanCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let spec = try sweepFile.spec()
-    let stored = try store.map { try StoreReader(path: $0).completedFingerprints() }
-    let sweep = Result { try sweepFile.resolve(spec) }
+    let spec = try SweepSpec(contentsOf: URL(fileURLWithPath: sweepFile.file))
+    let stored = try store.map { Set(try StoreReader(path: $0).completed().keys) }
+    let sweep = Result { try sweepFile.inputs.resolve(spec, file: sweepFile.file) }
     guard !json else {
       return try Terminal.write(json: PlanDocument(sweep.get(), stored: stored, listsCells: cells))
     }

@@ -29,7 +29,7 @@ struct RunCommand: AsyncParsableCommand {
       """
   )
 
-  @OptionGroup var sweepFile: SweepFileOptions
+  @OptionGroup var sweepFiles: SweepFilesOptions
 
   @Option(
     help: ArgumentHelp("Cells to run at a time, each on a core of its own. (default: cores)", valueName: "number"))
@@ -44,7 +44,7 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let sweep = try SweepRun(sweepFile, options)
+    let sweep = try SweepRun(sweepFiles, options)
     try await sweep.run(
       listeningOn: Endpoint(host: "127.0.0.1", port: 0), security: .loopback,
       with: .local(workers ?? SlotCount.auto.count))

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import SweepCoordinator
+internal import SweepStore
 internal import Synchronization
 
 /// Tells people on standard error how a sweep gets on: a line that is rewritten in place on a terminal, a line now and
@@ -25,6 +26,8 @@ final class ProgressDisplay: Sendable {
     var cadence = PlainCadence()
     /// The line that stands on the terminal.
     var shown: String?
+    /// Whether it was told that the coordinator waits for its store.
+    var toldOfWaiting = false
   }
 
   private let style: Style
@@ -36,6 +39,13 @@ final class ProgressDisplay: Sendable {
 
   /// Shows where the sweep is, if it is time to.
   func show(_ progress: SweepProgress, best: BestRemoval?) {
+    let (isNew, isOver) = state.withLock { state in
+      let told = state.toldOfWaiting
+      state.toldOfWaiting = progress.waitsForStore != nil
+      return (!told && state.toldOfWaiting, told && !state.toldOfWaiting)
+    }
+    if isNew, let reason = progress.waitsForStore { remark("waiting: \(reason)") }
+    if isOver { remark("the store can be written again; going on") }
     state.withLock { state in
       switch style {
       case .silent: return

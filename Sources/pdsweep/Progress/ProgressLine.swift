@@ -27,13 +27,12 @@ struct BestRemoval: Sendable {
 }
 
 extension SweepProgress {
-  /// Cells that have come to their end.
-  var ended: Int { methods.reduce(0) { $0 + $1.ended } }
-
   /// One line for people, what matters most first: a narrow terminal cuts off its end.
   func line(best: BestRemoval?) -> String {
     let (total, ended) = (total, ended)
-    var parts = ["\(sweep): \(ended)/\(total) cells (\(total == 0 ? 100 : 100 * ended / total) %)"]
+    let names = sweeps.map(\.name).joined(separator: ", ")
+    var parts = ["\(names): \(ended)/\(total) cells (\(total == 0 ? 100 : 100 * ended / total) %)"]
+    if waitsForStore != nil { parts.append("waiting for the store") }
     if count(.failed) > 0 { parts.append("\(count(.failed)) failed") }
     if isDraining { parts.append("stopping") }
     let slots = workers.reduce(0) { $0 + $1.slots }
@@ -52,7 +51,12 @@ extension SweepProgress {
       let tokens = "\(best.tokenBudget) \(best.tokenBudget == 1 ? "token" : "tokens")"
       parts.append("best removal \(figures) (\(best.method), \(tokens))")
     }
-    parts += methods.map { "\($0.name) \($0.ended)/\($0.cells.values.reduce(0, +))" }
+    parts += sweeps.filter(\.isPaused).map { sweeps.count == 1 ? "paused" : "\($0.name) paused" }
+    if sweeps.count == 1 {
+      parts += sweeps[0].methods.map { "\($0.name) \($0.ended)/\($0.cells.values.reduce(0, +))" }
+    } else {
+      parts += sweeps.map { "\($0.name) \($0.ended)/\($0.total)" }
+    }
     return parts.joined(separator: ", ").printable
   }
 }

@@ -56,7 +56,7 @@ struct SweepRun: Sendable {
       open,
       CoordinatorSession.Configuration(
         coordinatorID: UUID().uuidString, storeID: store.storeID, engineVersion: PDSweep.version,
-        build: PDSweep.version, artefacts: artefacts),
+        build: Build.name, artefacts: artefacts),
       files: inputs.flatMap { $0.sweep.files.all.map(\.file) }, store: watched, transport: transport,
       logger: logger(workforce))
     let worker = localWorker(workforce, transport.endpoint, coordinator)

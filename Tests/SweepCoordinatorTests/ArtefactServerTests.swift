@@ -118,7 +118,7 @@ import Testing
     let files = [try file("weights"), try file("corpus", [UInt8](repeating: 5, count: 70_000))]
     let transport = InMemoryTransport()
     let cells = Fixture.cells(1)
-    let store = try SweepStore(inMemoryAt: Date())
+    let store = MemoryStore(storeID: "store")
     let coordinator = Coordinator(
       try store.begin(Fixture.sweep(cells), cells: cells), Fixture.configuration(store), files: files, store: store,
       transport: transport, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

@@ -121,7 +121,7 @@ struct WorkerCommand: AsyncParsableCommand {
       workerID: WorkerID("\(name ?? String(host.prefix(100)))-\(pid)-\(nonce)"), engineVersion: PDSweep.version,
       engineRevision: CellSpecification.engineRevision, host: host, processIdentifier: Int(pid),
       cores: process.activeProcessorCount, memoryMiB: Int(process.physicalMemory >> 20), slots: slots.count,
-      build: PDSweep.version)
+      build: Build.name)
   }
 
   /// Calls `onEnd` when standard input has ended.

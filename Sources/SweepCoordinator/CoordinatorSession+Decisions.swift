@@ -45,11 +45,7 @@ extension CoordinatorSession {
       progress[attempt] = nil
       if let cell = scheduler.cell(of: attempt) { faults[places.place(of: cell).sweep.position] += 1 }
     case .outcome(let cell, .completed): completedHere[places.place(of: cell).sweep.position] += 1
-    case .sweep(let sweep, .paused): paused.insert(sweep)
-    case .sweep(let sweep, .resumed): paused.remove(sweep)
-    case .outcome(_, .failed), .outcome(_, .cancelled), .leased, .adopted, .worker, .reopened, .audited,
-      .sweep(_, .cancelled), .sweep(_, .prioritised):
-      break
+    case .outcome(_, .failed), .outcome(_, .cancelled), .leased, .adopted, .worker, .reopened, .audited, .sweep: break
     }
   }
 

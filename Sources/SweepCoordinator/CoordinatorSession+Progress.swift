@@ -10,6 +10,7 @@ extension CoordinatorSession {
     let states = present.map { id, worker in
       SweepProgress.Worker(
         id: id, host: worker.host, processIdentifier: worker.processIdentifier, slots: worker.slots,
+        setAside: scheduler.quarantine(of: id),
         attempts: (scheduler.leases(of: id) ?? []).compactMap { attempt in
           scheduler.cell(of: attempt).map { self.progress(of: attempt, at: $0) }
         })
@@ -20,7 +21,7 @@ extension CoordinatorSession {
       sweeps: zip(sweeps, tallies).enumerated().map { position, sweep in
         SweepProgress.Sweep(
           name: sweep.0.name, methods: zip(sweep.0.methods, sweep.1).map { SweepProgress.Method(name: $0, cells: $1) },
-          isPaused: paused.contains(SweepIndex(position)), completedHere: completedHere[position],
+          isPaused: scheduler.isPaused(SweepIndex(position)), completedHere: completedHere[position],
           faults: faults[position])
       },
       workers: states, elapsed: now - start,

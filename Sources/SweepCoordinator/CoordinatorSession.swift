@@ -117,8 +117,6 @@ public struct CoordinatorSession: Sendable {
   var completedHere: [Int]
   var faults: [Int]
   var isDraining = false
-  /// Sweeps that are paused.
-  var paused: Set<SweepIndex>
   private var ignored = 0
   private var knownBuilds: Set<String> = []
   /// When the sweeps came to their end: nothing more will be leased.
@@ -142,7 +140,6 @@ public struct CoordinatorSession: Sendable {
       configuration.artefacts.enumerated().map { ($1.digest, $0) }, uniquingKeysWith: { first, _ in first })
     start = now
     pace = Pace(groups: first)
-    paused = Set(open.sweeps.indices.filter { open.sweeps[$0].stored.isPaused }.map { SweepIndex($0) })
     scheduler = Scheduler(
       sweeps: open.sweeps.map(\.stored), attempts: open.attempts, nextAttempt: open.nextAttempt,
       settings: configuration.settings, at: now)

@@ -53,6 +53,8 @@ public struct SweepProgress: Sendable, Hashable {
     public var processIdentifier: Int
     /// Cells that it runs at a time.
     public var slots: Int
+    /// Why it gets no cells but one now and then to prove itself; `nil` for a worker like any other.
+    public var setAside: String?
     /// What it holds, those that it runs first.
     public var attempts: [Attempt]
   }

@@ -203,7 +203,7 @@ struct CanonicalWriter {
   mutating func digest(_ name: String, _ value: SHA256Digest) { field(name) { $0.digest(value) } }
 
   mutating func list<Element>(
-    _ name: String, _ elements: [Element], _ value: (Element, inout CanonicalWriter) -> Void
+    _ name: String, _ elements: some Sequence<Element>, _ value: (Element, inout CanonicalWriter) -> Void
   ) {
     field(name) {
       $0.open(UInt8(ascii: "["))

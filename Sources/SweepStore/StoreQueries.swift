@@ -99,16 +99,25 @@ struct StoreQueries {
     }
   }
 
-  func completed() throws -> [SHA256Digest: String] {
+  func specifications() throws -> [SpecificationRecord] {
     let rows = try Row.fetchCursor(
       connection,
       sql: """
-        SELECT s.fingerprint, o.name FROM results r JOIN specifications s ON s.id = r.specification
-          JOIN attempts a ON a.number = r.attempt JOIN sweeps o ON o.id = a.sweep
+        SELECT s.fingerprint, s.specification, o.name, c.state, c.failure, c.message, max(c.sweep)
+        FROM cells c JOIN specifications s ON s.id = c.specification
+          LEFT JOIN results r ON r.specification = s.id
+          LEFT JOIN attempts a ON a.number = r.attempt LEFT JOIN sweeps o ON o.id = a.sweep
+        GROUP BY s.id ORDER BY s.id
         """)
-    var completed: [SHA256Digest: String] = [:]
-    while let row = try rows.next() { completed[try SHA256Digest(blob: row[0], path: path)] = row[1] as String }
-    return completed
+    var records: [SpecificationRecord] = []
+    while let row = try rows.next() {
+      records.append(
+        SpecificationRecord(
+          specification: try decode(row[1], "a specification"), fingerprint: try SHA256Digest(blob: row[0], path: path),
+          state: try state(row[3]), failure: AttemptColumns(outcome: nil, reason: row[4], message: row[5]).failure,
+          completedBy: row[2]))
+    }
+    return records
   }
 
   func faults(of sweep: SweepID) throws -> [ReproducibilityFault] {

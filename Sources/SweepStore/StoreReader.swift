@@ -1,4 +1,3 @@
-public import ContentHash
 internal import Foundation
 internal import GRDB
 public import SweepCore
@@ -99,12 +98,11 @@ public final class StoreReader: SweepRecords {
     try read { try $0.unsuccessful(of: sweep) }
   }
 
-  /// The fingerprints that have a result, each with the name of the sweep that brought it: cells with them are not
-  /// computed again, whatever their sweep.
+  /// Every specification of the store's cells with what became of it, in the order in which they were entered.
   ///
   /// - Throws: ``StoreError``.
-  public func completed() throws(StoreError) -> [SHA256Digest: String] {
-    try read { try $0.completed() }
+  public func specifications() throws(StoreError) -> [SpecificationRecord] {
+    try read { try $0.specifications() }
   }
 
   /// The reproducibility faults of a sweep, oldest first.
@@ -119,6 +117,13 @@ public final class StoreReader: SweepRecords {
   /// - Throws: ``StoreError``.
   public func openRequests() throws(StoreError) -> [StoreRequest] {
     try read { try StoreRequest.open(in: $0.connection, path: $0.path) }
+  }
+
+  /// Writes a copy of the store, as of one moment, to a file that is not there yet.
+  ///
+  /// - Throws: ``StoreError``.
+  public func copy(to path: String) throws(StoreError) {
+    try translating(path: path) { try database.vacuum(into: path) }
   }
 
   /// Runs queries that all see the store as of one moment.

@@ -1,3 +1,4 @@
+public import ContentHash
 public import Foundation
 public import SweepCore
 
@@ -43,6 +44,20 @@ public struct MethodTally: Sendable, Hashable {
   public var cells: [CellRecord.State: Int]
   /// Completed cells whose result another sweep brought.
   public var cached: Int
+}
+
+/// What became of the cells that have a specification.
+public struct SpecificationRecord: Sendable, Hashable {
+  /// The specification.
+  public let specification: CellSpecification
+  /// Its fingerprint.
+  public let fingerprint: SHA256Digest
+  /// Where a cell that has it stands.
+  public let state: CellRecord.State
+  /// Why that cell failed; `nil` where it did not.
+  public let failure: CellFailure?
+  /// The sweep that brought a result of it; `nil` while there is none.
+  public let completedBy: String?
 }
 
 /// A cell that ended without a result.

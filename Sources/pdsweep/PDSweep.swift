@@ -27,8 +27,10 @@ struct PDSweep: AsyncParsableCommand {
     version: "pdsweep \(version)",
     subcommands: [
       PlanCommand.self, RunCommand.self, CoordinatorCommand.self, WorkerCommand.self, EngineCommand.self,
-      StatusCommand.self, FrontierCommand.self, ExportCommand.self, KeysCommand.self, CorpusCommand.self,
-      BenchCommand.self,
+      StatusCommand.self, EventsCommand.self, PauseCommand.self, ResumeCommand.self, CancelCommand.self,
+      RetryCommand.self, PrioritiseCommand.self, AuditCommand.self, FrontierCommand.self, ExportCommand.self,
+      BundleCommand.self, UnbundleCommand.self,
+      KeysCommand.self, CorpusCommand.self, BenchCommand.self,
     ]
   )
 }

@@ -19,9 +19,16 @@ struct StoreOptions: ParsableArguments {
 
   /// Opens the store and finds the sweep.
   func open() throws -> (reader: StoreReader, sweep: SweepRecord) {
+    let (reader, sweeps) = try openAll()
+    return (reader, sweeps[0])
+  }
+
+  /// Opens the store and finds the sweep that was named, or all sweeps: at least one, the one that ran last first.
+  func openAll() throws -> (reader: StoreReader, sweeps: [SweepRecord]) {
     let reader = try StoreReader(path: try path())
     let sweeps = try reader.sweeps()
-    if let sweep = sweeps.first(where: { sweep == nil || $0.description.name == sweep }) { return (reader, sweep) }
+    if let named = sweeps.first(where: { $0.description.name == sweep }) { return (reader, [named]) }
+    if sweep == nil, !sweeps.isEmpty { return (reader, sweeps) }
     let names = Set(sweeps.map(\.description.name)).sorted().joined(separator: ", ")
     throw StoreChoiceError(
       description:

@@ -113,19 +113,26 @@ public struct ResolvedSweep: Sendable {
   /// The SHA-256 of the canonical form of the sweep's name and of each cell's method and fingerprint, in order. What
   /// changes no result (the goal, where files lie, white space) does not change it.
   public var digest: SHA256Digest {
-    SHA256Digest(
-      of: CanonicalJSON.encode(
-        Identity(
-          sweep: spec.name,
-          cells: cells.map { Identity.Member(method: $0.method, fingerprint: $0.fingerprint) })))
+    SweepIdentity.digest(name: spec.name, cells: cells.lazy.map { ($0.method, $0.fingerprint) })
   }
+}
 
-  private struct Identity: Encodable {
-    struct Member: Encodable {
-      let method: String
-      let fingerprint: SHA256Digest
+/// What makes two sweeps the same.
+public enum SweepIdentity {
+  /// The SHA-256 of the canonical form of a sweep's name and of each cell's method and fingerprint, in order.
+  public static func digest(
+    name: String, cells: some Sequence<(method: String, fingerprint: SHA256Digest)>
+  ) -> SHA256Digest {
+    var form = CanonicalWriter()
+    form.object {
+      $0.list("cells", cells) { cell, form in
+        form.object {
+          $0.digest("fingerprint", cell.fingerprint)
+          $0.text("method", cell.method)
+        }
+      }
+      $0.text("sweep", name)
     }
-    let sweep: String
-    let cells: [Member]
+    return SHA256Digest(of: form.bytes)
   }
 }

@@ -3,8 +3,8 @@ public import SweepCore
 extension SweepPlan {
   /// The number of cells of every method under every token budget, for a terminal: lines that end in a line feed.
   ///
-  /// - Parameter completed: The cells that a store has results of; counted in a column of their own.
-  public func countTable(completed: [Cell]? = nil) -> String {
+  /// - Parameter cached: The cells that a store has results of; counted in a column of their own.
+  public func countTable(cached: [Cell]? = nil) -> String {
     var methods: [String] = []
     var counts: [String: [Int: Int]] = [:]
     for cell in cells {
@@ -15,16 +15,16 @@ extension SweepPlan {
 
     var table = AlignedTable(
       [("method", .left)] + budgets.map { (grouped($0), .right) } + [("cells", .right)]
-        + (completed == nil ? [] : [("in store", .right)]))
+        + (cached == nil ? [] : [("cached", .right)]))
     for method in methods {
       let row = counts[method, default: [:]]
-      let stored = completed.map { [grouped($0.count { $0.method == method })] } ?? []
+      let stored = cached.map { [grouped($0.count { $0.method == method })] } ?? []
       table.append(
         [method] + budgets.map { row[$0].map(grouped) ?? "-" } + [grouped(row.values.reduce(0, +))] + stored)
     }
     let columns = budgets.map { budget in counts.values.reduce(0) { $0 + $1[budget, default: 0] } }
     table.append(
-      ["all"] + columns.map(grouped) + [grouped(cells.count)] + (completed.map { [grouped($0.count)] } ?? []))
+      ["all"] + columns.map(grouped) + [grouped(cells.count)] + (cached.map { [grouped($0.count)] } ?? []))
     return "Cells by method and token budget (forget-corpus tokens; 0 = nothing is trained)\n\n" + table.text
   }
 }

@@ -13,7 +13,8 @@ struct PlanCommand: ParsableCommand {
     discussion: """
       Reads the sweep file, finds and digests the files that it names, and checks that they fit each other. Prints \
       the number of cells of every method under every token budget and the files; with --cells also every cell in \
-      its order. With --store also how many of them have a result there, and will not be computed again.
+      its order. With --store also which of them are cached, because that store has results of them, and of the others \
+      why not: in what the nearest result differs.
 
       The numbers of cells are printed even where files are missing; the exit status is then 2.
 
@@ -28,7 +29,7 @@ struct PlanCommand: ParsableCommand {
   @OptionGroup var sweepFile: SweepFileOptions
 
   @Option(
-    help: ArgumentHelp("Count the cells that this store has results of.", valueName: "file"),
+    help: ArgumentHelp("Say of which cells this store has results, and why of others not.", valueName: "file"),
     completion: .file(extensions: ["sqlite"]))
   var store: String?
 
@@ -40,23 +41,39 @@ struct PlanCommand: ParsableCommand {
 
   func run() throws {
     let spec = try SweepSpec(contentsOf: URL(fileURLWithPath: sweepFile.file))
-    let stored = try store.map { Set(try StoreReader(path: $0).completed().keys) }
+    let known = try store.map { try StoreReader(path: $0).specifications().map(KnownSpecification.init) }
     let sweep = Result { try sweepFile.inputs.resolve(spec, file: sweepFile.file) }
+    let reuse = known.flatMap { known in (try? sweep.get()).map { ReuseReport($0.cells, known: known) } }
     guard !json else {
-      return try Terminal.write(json: PlanDocument(sweep.get(), stored: stored, listsCells: cells))
+      return try Terminal.write(json: PlanDocument(sweep.get(), reuse, listsCells: cells))
     }
     let plan = SweepPlan(spec)
-    let completed = try? stored.map { try sweep.get().cells(in: $0) }
-    try Terminal.write("\(spec.name): \(plan.cells.count) cells\n\n" + plan.countTable(completed: completed))
+    let cached = try reuse.map { try sweep.get().cells(cachedIn: $0) }
+    try Terminal.write("\(spec.name): \(plan.cells.count) cells\n\n" + plan.countTable(cached: cached))
+    if let reuse { try Terminal.write("\nResults in the store\n\n" + reuse.table()) }
     try Terminal.write("\nFiles\n\n" + sweep.get().fileTable())
     if cells { try Terminal.write("\nCells\n\n" + sweep.get().cellTable()) }
   }
 }
 
 extension ResolvedSweep {
-  /// The cells whose fingerprints are among these.
-  fileprivate func cells(in fingerprints: Set<SHA256Digest>) -> [Cell] {
-    cells.filter { fingerprints.contains($0.fingerprint) }
+  /// The cells that a store's results serve.
+  fileprivate func cells(cachedIn reuse: ReuseReport) -> [Cell] {
+    let cached = Set(reuse.groups.filter { $0.cachedFrom != nil }.flatMap(\.cells))
+    return cells.filter { cached.contains($0.index) }
+  }
+}
+
+extension KnownSpecification {
+  fileprivate init(_ record: SpecificationRecord) {
+    let standing: Standing
+    switch record.state {
+    case _ where record.completedBy != nil: standing = .completed(sweep: record.completedBy ?? "")
+    case .failed: standing = .failed(record.failure?.kind ?? .engineFault)
+    case .cancelled: standing = .cancelled
+    case .pending, .running, .completed: standing = .unended
+    }
+    self.init(record.specification, fingerprint: record.fingerprint, standing: standing)
   }
 }
 
@@ -74,6 +91,18 @@ private struct PlanDocument: Encodable {
     }
   }
 
+  struct Reuse: Encodable {
+    let method: String
+    let cells: [Int]
+    let cachedFrom: String?
+    let reason: String
+
+    enum CodingKeys: String, CodingKey {
+      case method, cells, reason
+      case cachedFrom = "cached_from"
+    }
+  }
+
   struct File: Encodable {
     let role: String
     let path: String
@@ -87,12 +116,17 @@ private struct PlanDocument: Encodable {
   /// Cells that the store has results of; without a store, none.
   let completed: Int?
   let groups: [Group]
+  /// Which cells are cached and why others are not; without a store, none.
+  let reuse: [Reuse]?
   let files: [File]
   let list: [Cell]?
 
-  init(_ resolved: ResolvedSweep, stored: Set<SHA256Digest>?, listsCells: Bool) {
-    let inStore = stored.map { resolved.cells(in: $0) }
+  init(_ resolved: ResolvedSweep, _ report: ReuseReport?, listsCells: Bool) {
+    let inStore = report.map { resolved.cells(cachedIn: $0) }
     completed = inStore?.count
+    reuse = report?.groups.map {
+      Reuse(method: $0.method, cells: $0.cells, cachedFrom: $0.cachedFrom, reason: $0.reason)
+    }
     sweep = resolved.spec.name
     digest = resolved.digest
     cells = resolved.cells.count

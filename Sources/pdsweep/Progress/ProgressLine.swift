@@ -39,6 +39,8 @@ extension SweepProgress {
     parts.append(
       "\(workers.count) \(workers.count == 1 ? "worker" : "workers")"
         + (slots > workers.count ? " (\(slots) slots)" : ""))
+    let aside = workers.count { $0.setAside != nil }
+    if aside > 0 { parts.append("\(aside) set aside") }
     if ended < total, !isDraining {
       if let rate = cellsPerSecond {
         parts.append(

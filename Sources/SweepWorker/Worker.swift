@@ -9,15 +9,18 @@ public import SweepWire
 public final class Worker: Sendable {
   /// Opens a connection to the coordinator; throws if the address cannot be one of a coordinator.
   public typealias Connect = @Sendable () async throws -> any WorkerTransport
+  /// Makes engines that report what happens to them, on any thread.
+  public typealias MakeEngines =
+    @Sendable (_ report: @escaping @Sendable (WorkerSession.Event) -> Void) -> any WorkerEngines
 
   private let configuration: WorkerSession.Configuration
   private let connect: Connect
-  private let launcher: any EngineLauncher
+  private let makeEngines: MakeEngines
   private let clock: any WorkerClock
   private let logger: Logger
   private let inputs = Mailbox<WorkerLoop.Input>()
 
-  /// Creates a worker; nothing happens until ``run()``.
+  /// Creates a worker whose engines are processes; nothing happens until ``run()``.
   ///
   /// - Parameters:
   ///   - configuration: who the worker is and how patient.
@@ -25,13 +28,29 @@ public final class Worker: Sendable {
   ///   - launcher: starts the engines.
   ///   - clock: what time it is.
   ///   - logger: where to tell people.
-  public init(
+  public convenience init(
     _ configuration: WorkerSession.Configuration, connect: @escaping Connect,
     launcher: any EngineLauncher, clock: any WorkerClock = SystemClock(), logger: Logger
   ) {
+    self.init(
+      configuration, connect: connect, engines: { EnginePool(launcher, report: $0) }, clock: clock, logger: logger)
+  }
+
+  /// Creates a worker with engines of any kind; nothing happens until ``run()``.
+  ///
+  /// - Parameters:
+  ///   - configuration: who the worker is and how patient.
+  ///   - connect: opens a connection; called again after every loss.
+  ///   - engines: makes the engines.
+  ///   - clock: what time it is.
+  ///   - logger: where to tell people.
+  public init(
+    _ configuration: WorkerSession.Configuration, connect: @escaping Connect, engines: @escaping MakeEngines,
+    clock: any WorkerClock = SystemClock(), logger: Logger
+  ) {
     self.configuration = configuration
     self.connect = connect
-    self.launcher = launcher
+    makeEngines = engines
     self.clock = clock
     self.logger = logger
   }
@@ -42,7 +61,7 @@ public final class Worker: Sendable {
   /// - Throws: what `connect` throws the first time: an address that can never work. Later failures are tried again.
   public func run() async throws -> WorkerOutcome {
     let inputs = inputs
-    let engines = EnginePool(launcher) { inputs.put([.engine($0)]) }
+    let engines = makeEngines { inputs.put([.engine($0)]) }
     defer { engines.close() }
     var loop = WorkerLoop(
       session: WorkerSession(configuration), connect: connect, engines: engines, clock: clock, logger: logger,

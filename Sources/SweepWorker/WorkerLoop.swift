@@ -21,7 +21,7 @@ struct WorkerLoop {
 
   private var session: WorkerSession
   private let connect: Worker.Connect
-  private let engines: EnginePool
+  private let engines: any WorkerEngines
   private let clock: any WorkerClock
   private let logger: Logger
   private let inputs: Mailbox<Input>
@@ -36,7 +36,7 @@ struct WorkerLoop {
   private var outcome: WorkerOutcome?
 
   init(
-    session: WorkerSession, connect: @escaping Worker.Connect, engines: EnginePool, clock: any WorkerClock,
+    session: WorkerSession, connect: @escaping Worker.Connect, engines: any WorkerEngines, clock: any WorkerClock,
     logger: Logger, inputs: Mailbox<Input>
   ) {
     self.session = session
@@ -111,7 +111,7 @@ struct WorkerLoop {
     case .killEngine(let slot): engines.kill(slot: slot)
     case .run(let slot, let cell, let artefacts):
       logger.info("cell started", metadata: ["cell": "\(cell.index)", "attempt": "\(cell.attempt.number)"])
-      engines.run(slot: slot, EngineJob(cell: cell, artefacts: artefacts))
+      engines.run(slot: slot, cell, artefacts: artefacts)
     case .cancel(let slot, let attempt): engines.cancel(slot: slot, attempt)
     case .note(let note): log(note)
     case .exit(let outcome):

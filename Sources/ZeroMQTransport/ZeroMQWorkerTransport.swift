@@ -54,13 +54,25 @@ struct DealerEnd: SocketEnd, ~Copyable {
   private let isEncrypted: Bool
   private let socket: Socket
 
+  /// What becomes of a connection that a worker has to know.
+  private static var worthKnowing: Int32 {
+    ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
+      | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
+  }
+
   init(_ endpoint: Endpoint, _ key: WorkerKey?) throws(TransportError) {
     guard endpoint.port > 0 else { throw .portMissing(endpoint) }
     let address = try endpoint.resolve()
-    let socket = try Socket(
-      ZMQ_DEALER, in: Context(for: endpoint), for: endpoint,
-      monitoring: ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
-        | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+    try self.init(endpoint, at: address, key, in: Context(for: endpoint), monitoring: Self.worthKnowing)
+  }
+
+  /// Connects within a context that others share.
+  ///
+  /// - Parameter events: what ``news()`` is to tell of; only one socket of a context can tell.
+  init(
+    _ endpoint: Endpoint, at address: IPv4Address, _ key: WorkerKey?, in context: Context, monitoring events: Int32 = 0
+  ) throws(TransportError) {
+    let socket = try Socket(ZMQ_DEALER, in: context, for: endpoint, monitoring: events)
     socket.setCommonOptions()
     if let key {
       socket.set(ZMQ_CURVE_SERVERKEY, key.coordinator.description)

@@ -21,8 +21,8 @@ final class Command: Sendable {
     return tests.deletingLastPathComponent().appending(path: "pdsweep")
   }()
 
-  /// Starts the program.
-  init(_ arguments: [String], in laboratory: Laboratory) throws {
+  /// Starts the program, with more in its environment than the tests have.
+  init(_ arguments: [String], in laboratory: Laboratory, environment more: [String: String] = [:]) throws {
     let name = UUID().uuidString
     files = (
       laboratory.folder.appending(path: "\(name).out"), laboratory.folder.appending(path: "\(name).err")
@@ -33,6 +33,7 @@ final class Command: Sendable {
     process.arguments = arguments
     process.currentDirectoryURL = laboratory.folder
     process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "PDSWEEP_TARGET_PATH" }
+      .merging(more) { _, new in new }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try FileHandle(forWritingTo: files.output)
     process.standardError = try FileHandle(forWritingTo: files.errors)
@@ -46,8 +47,10 @@ final class Command: Sendable {
   }
 
   /// Runs the program to its end.
-  static func run(_ arguments: [String], in laboratory: Laboratory) async throws -> Outcome {
-    try await Command(arguments, in: laboratory).outcome()
+  static func run(
+    _ arguments: [String], in laboratory: Laboratory, environment more: [String: String] = [:]
+  ) async throws -> Outcome {
+    try await Command(arguments, in: laboratory, environment: more).outcome()
   }
 
   var processIdentifier: Int32 { process.processIdentifier }

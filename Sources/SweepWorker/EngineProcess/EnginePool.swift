@@ -44,8 +44,8 @@ public struct EngineLaunchError: Error, Sendable, CustomStringConvertible {
   }
 }
 
-/// The engines of a worker's slots, each with the threads that talk to it.
-final class EnginePool: Sendable {
+/// Engines in processes of their own, each with the threads that talk to it.
+final class EnginePool: WorkerEngines {
   /// What is reported to the session.
   typealias Report = @Sendable (WorkerSession.Event) -> Void
 
@@ -84,8 +84,8 @@ final class EnginePool: Sendable {
   }
 
   /// Has the engine of a slot, which is ready and idle, run a cell.
-  func run(slot: Int, _ job: EngineJob) {
-    link(of: slot).run(job)
+  func run(slot: Int, _ cell: LeasedCell, artefacts: [Artefact]) {
+    link(of: slot).run(EngineJob(cell: cell, artefacts: artefacts))
   }
 
   /// Tells the engine of a slot to end its attempt early.

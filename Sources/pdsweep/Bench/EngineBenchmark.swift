@@ -71,7 +71,7 @@ struct EngineBenchmark {
     return Report(
       threads: threads, evalTokensPerSecond: 4096 / evaluation, scalarStepSeconds: scalar,
       loraRank1StepSeconds: rank1, loraRank4StepSeconds: rank4, gemmPeakGflops: peak,
-      peakResidentMiB: Self.peakResidentMiB())
+      peakResidentMiB: ProcessMemory.peakResidentMiB)
   }
 
   private var configuration: ModelConfiguration { Self.configuration }
@@ -153,15 +153,6 @@ struct EngineBenchmark {
         embedding: matrix(configuration.vocabularySize, configuration.width, &generator), finalNorm: ones,
         norms: (0..<configuration.layers).map { _ in (ones, ones) }, matrices: matrices))
   }
-
-  /// `VmHWM` of this process; 0 where the system does not tell.
-  private static func peakResidentMiB() -> Double {
-    guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
-      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
-      let kibibytes = line.split(whereSeparator: \.isWhitespace).compactMap({ Double($0) }).first
-    else { return 0 }
-    return kibibytes / 1024
-  }
 }
 
 private func elapsed(_ body: () -> Void) -> Double {
@@ -176,4 +167,16 @@ private func median(_ values: some Collection<Double>) -> Double {
   let sorted = values.sorted()
   let middle = sorted.count / 2
   return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
+}
+
+/// The memory of this process.
+enum ProcessMemory {
+  /// The most that has been resident at a time, MiB: `VmHWM`; 0 where the system does not tell.
+  static var peakResidentMiB: Double {
+    guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+      let kibibytes = line.split(whereSeparator: \.isWhitespace).compactMap({ Double($0) }).first
+    else { return 0 }
+    return kibibytes / 1024
+  }
 }

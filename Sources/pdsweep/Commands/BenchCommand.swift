@@ -6,7 +6,9 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
     abstract: "Measure how fast pdsweep is on this machine.",
-    subcommands: [EngineBenchCommand.self, ArtefactBenchCommand.self]
+    subcommands: [
+      EngineBenchCommand.self, ArtefactBenchCommand.self, CoordinatorBenchCommand.self, BenchPartCommand.self,
+    ]
   )
 }
 

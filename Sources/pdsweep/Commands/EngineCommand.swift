@@ -15,14 +15,19 @@ struct EngineCommand: ParsableCommand {
   )
 
   func run() throws {
+    Product.setThreads(1)
+    try Self.serve { EngineRunner() }
+  }
+
+  /// Is the engine of the worker that started this process, until the worker wants no more; then the process ends.
+  static func serve(_ makeRunner: @escaping @Sendable () -> any CellRunner) throws {
     // What anything else prints must not come between the frames.
     let output = dup(STDOUT_FILENO)
     guard output >= 0, dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 else {
       throw EngineLaunchError(description: "standard output cannot be set aside (errno \(errno))")
     }
-    Product.setThreads(1)
     let signature = EngineSignature(host: ProcessInfo.processInfo.hostName, version: PDSweep.version)
-    try EngineServer(signature: signature) { EngineRunner() }
+    try EngineServer(signature: signature, makeRunner: makeRunner)
       .serve(input: .standardInput, output: FileHandle(fileDescriptor: output, closeOnDealloc: true))
     endProcess(0)
   }

@@ -68,8 +68,8 @@ final class ChildProcess: Sendable {
     try process.run()
     let reader = Thread { [self] in
       var words = LastWords()
-      while let more = try? errors.fileHandleForReading.read(upToCount: 4 << 10), !more.isEmpty {
-        for line in words.append(more) { onLine(line) }
+      errors.fileHandleForReading.forEachPiece { piece in
+        for line in words.append(piece) { onLine(line) }
       }
       note { $0.lastWords = words }
     }
@@ -95,5 +95,17 @@ final class ChildProcess: Sendable {
       return Exit(how: how, life: ContinuousClock.now - start, lastWords: lastWords)
     }
     if let exit { onEnd(self, exit) }
+  }
+}
+
+extension FileHandle {
+  /// Hands on what comes out of a pipe as soon as it does, until the pipe ends. Blocks.
+  func forEachPiece(_ body: (Data) -> Void) {
+    // `read(upToCount:)` would wait until it has as many bytes as are asked for.
+    while true {
+      let piece = availableData
+      if piece.isEmpty { return }
+      body(piece)
+    }
   }
 }

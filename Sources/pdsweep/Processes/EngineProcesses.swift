@@ -5,12 +5,16 @@ internal import Synchronization
 /// Starts engines as processes of this program.
 struct EngineProcesses: EngineLauncher {
   private let memoryKills = MemoryKills()
+  private let arguments: [String]
   private let onLine: @Sendable (_ slot: Int, _ line: String) -> Void
 
   /// Creates a launcher.
   ///
-  /// - Parameter onLine: called, on any thread, for every line that an engine writes to standard error.
-  init(onLine: @escaping @Sendable (_ slot: Int, _ line: String) -> Void) {
+  /// - Parameters:
+  ///   - arguments: what `pdsweep` is called with, to be an engine.
+  ///   - onLine: called, on any thread, for every line that an engine writes to standard error.
+  init(arguments: [String] = ["engine"], onLine: @escaping @Sendable (_ slot: Int, _ line: String) -> Void) {
+    self.arguments = arguments
     self.onLine = onLine
   }
 
@@ -21,7 +25,7 @@ struct EngineProcesses: EngineLauncher {
     let process: ChildProcess
     do {
       process = try ChildProcess(
-        ChildProcess.program, ["engine"], output: output, onLine: { [onLine] in onLine(slot, $0) },
+        ChildProcess.program, arguments, output: output, onLine: { [onLine] in onLine(slot, $0) },
         onEnd: { [memoryKills] process, exit in onEnd(Self.end(of: process, exit, memoryKills)) })
     } catch {
       throw EngineLaunchError(description: "no engine can be started: \(error.localizedDescription)")

@@ -181,16 +181,16 @@ public struct Artefact: Sendable, Hashable {
   public var digest: SHA256Digest
   /// What the file is, for people: `weights`, `tokenizer`, `corpus:german`.
   public var role: String
-  /// The absolute path of the file on the coordinator's machine; workers read it over a shared file system.
-  public var path: String
+  /// The file's own name, which says what it holds where its content does not: `de.jsonl`.
+  public var name: String
   /// The size of the file, bytes.
   public var size: Int
 
   /// Creates an artefact.
-  public init(digest: SHA256Digest, role: String, path: String, size: Int) {
+  public init(digest: SHA256Digest, role: String, name: String, size: Int) {
     self.digest = digest
     self.role = role
-    self.path = path
+    self.name = name
     self.size = size
   }
 }

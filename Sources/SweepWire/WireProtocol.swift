@@ -20,8 +20,6 @@ public enum WireProtocol {
   public static let nameBytes = 256
   /// Most UTF-8 bytes of a line for people.
   public static let textBytes = 4096
-  /// Most UTF-8 bytes of a path.
-  public static let pathBytes = 4096
   /// Most bytes of an artefact in one message.
   public static let chunkBytes = 1 << 20
   /// Most bytes of artefacts on their way to a worker: sent, and not yet proved to have arrived.

@@ -456,7 +456,7 @@ nonisolated struct ProtoArtefact: Sendable {
 
   var role: String = String()
 
-  var path: String = String()
+  var name: String = String()
 
   var size: UInt64 = 0
 
@@ -1317,7 +1317,7 @@ nonisolated extension ProtoWelcome: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension ProtoArtefact: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Artefact"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}role\0\u{1}path\0\u{1}size\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}role\0\u{1}name\0\u{1}size\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1327,7 +1327,7 @@ nonisolated extension ProtoArtefact: SwiftProtobuf.Message, SwiftProtobuf._Messa
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.role) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self.size) }()
       default: break
       }
@@ -1341,8 +1341,8 @@ nonisolated extension ProtoArtefact: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.role.isEmpty {
       try visitor.visitSingularStringField(value: self.role, fieldNumber: 2)
     }
-    if !self.path.isEmpty {
-      try visitor.visitSingularStringField(value: self.path, fieldNumber: 3)
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 3)
     }
     if self.size != 0 {
       try visitor.visitSingularUInt64Field(value: self.size, fieldNumber: 4)
@@ -1353,7 +1353,7 @@ nonisolated extension ProtoArtefact: SwiftProtobuf.Message, SwiftProtobuf._Messa
   static func ==(lhs: ProtoArtefact, rhs: ProtoArtefact) -> Bool {
     if lhs.digest != rhs.digest {return false}
     if lhs.role != rhs.role {return false}
-    if lhs.path != rhs.path {return false}
+    if lhs.name != rhs.name {return false}
     if lhs.size != rhs.size {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

@@ -16,6 +16,7 @@ public final class Worker: Sendable {
   private let configuration: WorkerSession.Configuration
   private let connect: Connect
   private let makeEngines: MakeEngines
+  private let keeper: ArtefactKeeper
   private let clock: any WorkerClock
   private let logger: Logger
   private let inputs = Mailbox<WorkerLoop.Input>()
@@ -26,14 +27,16 @@ public final class Worker: Sendable {
   ///   - configuration: who the worker is and how patient.
   ///   - connect: opens a connection; called again after every loss.
   ///   - launcher: starts the engines.
+  ///   - keeper: keeps the files that cells name.
   ///   - clock: what time it is.
   ///   - logger: where to tell people.
   public convenience init(
     _ configuration: WorkerSession.Configuration, connect: @escaping Connect,
-    launcher: any EngineLauncher, clock: any WorkerClock = SystemClock(), logger: Logger
+    launcher: any EngineLauncher, keeper: ArtefactKeeper, clock: any WorkerClock = SystemClock(), logger: Logger
   ) {
     self.init(
-      configuration, connect: connect, engines: { EnginePool(launcher, report: $0) }, clock: clock, logger: logger)
+      configuration, connect: connect, engines: { EnginePool(launcher, report: $0) }, keeper: keeper, clock: clock,
+      logger: logger)
   }
 
   /// Creates a worker with engines of any kind; nothing happens until ``run()``.
@@ -42,15 +45,17 @@ public final class Worker: Sendable {
   ///   - configuration: who the worker is and how patient.
   ///   - connect: opens a connection; called again after every loss.
   ///   - engines: makes the engines.
+  ///   - keeper: keeps the files that cells name.
   ///   - clock: what time it is.
   ///   - logger: where to tell people.
   public init(
     _ configuration: WorkerSession.Configuration, connect: @escaping Connect, engines: @escaping MakeEngines,
-    clock: any WorkerClock = SystemClock(), logger: Logger
+    keeper: ArtefactKeeper, clock: any WorkerClock = SystemClock(), logger: Logger
   ) {
     self.configuration = configuration
     self.connect = connect
     makeEngines = engines
+    self.keeper = keeper
     self.clock = clock
     self.logger = logger
   }
@@ -61,10 +66,15 @@ public final class Worker: Sendable {
   /// - Throws: what `connect` throws the first time: an address that can never work. Later failures are tried again.
   public func run() async throws -> WorkerOutcome {
     let inputs = inputs
-    let engines = makeEngines { inputs.put([.engine($0)]) }
-    defer { engines.close() }
+    let engines = makeEngines { inputs.put([.happened($0)]) }
+    keeper.start { inputs.put([.happened(.kept($0))]) }
+    defer {
+      engines.close()
+      keeper.close()
+    }
     var loop = WorkerLoop(
-      session: WorkerSession(configuration), connect: connect, engines: engines, clock: clock, logger: logger,
+      session: WorkerSession(configuration), connect: connect, engines: engines, keeper: keeper, clock: clock,
+      logger: logger,
       inputs: inputs)
     return try await loop.run()
   }

@@ -11,8 +11,8 @@ struct WorkerLoop {
     case connected(Int, Result<any WorkerTransport, any Error>)
     /// Something arrived over a connection.
     case arrived(Int, WorkerEvent)
-    /// An engine said something, or ended.
-    case engine(WorkerSession.Event)
+    /// An engine, or whoever keeps the files, has something to say.
+    case happened(WorkerSession.Event)
     /// The process is to stop.
     case stop(grace: Duration)
     /// A moment that was waited for has come.
@@ -22,6 +22,7 @@ struct WorkerLoop {
   private var session: WorkerSession
   private let connect: Worker.Connect
   private let engines: any WorkerEngines
+  private let keeper: ArtefactKeeper
   private let clock: any WorkerClock
   private let logger: Logger
   private let inputs: Mailbox<Input>
@@ -36,12 +37,14 @@ struct WorkerLoop {
   private var outcome: WorkerOutcome?
 
   init(
-    session: WorkerSession, connect: @escaping Worker.Connect, engines: any WorkerEngines, clock: any WorkerClock,
-    logger: Logger, inputs: Mailbox<Input>
+    session: WorkerSession, connect: @escaping Worker.Connect, engines: any WorkerEngines,
+    keeper: ArtefactKeeper,
+    clock: any WorkerClock, logger: Logger, inputs: Mailbox<Input>
   ) {
     self.session = session
     self.connect = connect
     self.engines = engines
+    self.keeper = keeper
     self.clock = clock
     self.logger = logger
     self.inputs = inputs
@@ -82,7 +85,7 @@ struct WorkerLoop {
     case .arrived(connection, .disconnected): await handle(.disconnected)
     case .arrived(connection, .rejected(let reason)): await handle(.connectFailed(reason))
     case .arrived: break
-    case .engine(let event):
+    case .happened(let event):
       if case .finished(_, let attempt, let outcome) = event { log(attempt, outcome) }
       await handle(event)
     case .stop(let grace): await handle(.stopRequested(grace: grace))
@@ -109,10 +112,11 @@ struct WorkerLoop {
       if let transport { transport.send(messages) } else { unsent += messages }
     case .startEngine(let slot): engines.start(slot: slot)
     case .killEngine(let slot): engines.kill(slot: slot)
-    case .run(let slot, let cell, let artefacts):
+    case .run(let slot, let cell, let files):
       logger.info("cell started", metadata: ["cell": "\(cell.index)", "attempt": "\(cell.attempt.number)"])
-      engines.run(slot: slot, cell, artefacts: artefacts)
+      engines.run(slot: slot, cell, files: files)
     case .cancel(let slot, let attempt): engines.cancel(slot: slot, attempt)
+    case .keep(let command): keeper.perform(command)
     case .note(let note): log(note)
     case .exit(let outcome):
       self.outcome = outcome
@@ -196,6 +200,15 @@ struct WorkerLoop {
         "another store: leases dropped", metadata: ["attempts": "\(attempts.map(\.number))"])
     case .ignored(let reason):
       logger.debug("message ignored", metadata: ["reason": "\(reason)"])
+    case .fetching(let artefact, let start):
+      var metadata: Logger.Metadata = ["file": "\(artefact.role)", "size": "\(artefact.size.asBytes)"]
+      if start > 0 { metadata["from"] = "\(start.asBytes)" }
+      logger.info("fetching", metadata: metadata)
+    case .fetchedByAnother(let artefact):
+      logger.info("waiting for another process that fetches a file", metadata: ["file": "\(artefact.role)"])
+    case .noFile(let failure):
+      logger.error(
+        "cells cannot be run", metadata: ["kind": "\(failure.kind.rawValue)", "reason": "\(failure.message)"])
     case .engineEnded(let slot, let reason, let pause):
       let next = pause.map { "another is started in \($0)" } ?? "no other is started in its place"
       logger.error("slot \(slot + 1): \(reason); \(next)")

@@ -92,7 +92,8 @@ struct SweepRun: Sendable {
   private var artefacts: [Artefact] {
     var known: Set<SHA256Digest> = []
     return inputs.flatMap(\.sweep.files.all).filter { known.insert($0.file.digest).inserted }.map { role, file in
-      Artefact(digest: file.digest, role: role, path: file.path, size: file.size)
+      Artefact(
+        digest: file.digest, role: role, name: URL(fileURLWithPath: file.path).lastPathComponent, size: file.size)
     }
   }
 
@@ -103,7 +104,8 @@ struct SweepRun: Sendable {
   ) -> LocalWorker? {
     guard case .local(let count) = workforce else { return nil }
     return LocalWorker(
-      arguments: ["worker", "--connect", "\(endpoint)", "--slots", "\(count)", "--grace", "0", "--of-run"]
+      arguments: ["worker", "--connect", "\(endpoint)", "--slots", "\(count)", "--grace", "0", "--of-run"],
+      files: RunFiles(inputs.flatMap { $0.sweep.files.all.map(\.file) })
     ) { event in
       switch event {
       case .said(let line):

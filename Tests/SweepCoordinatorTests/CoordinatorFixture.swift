@@ -10,7 +10,8 @@ import SweepWire
 enum Fixture {
   static let anna = WorkerID("anna")
   static let bert = WorkerID("bert")
-  static let artefact = Artefact(digest: SHA256Digest(of: "a file"), role: "weights", path: "/weights", size: 6)
+  static let artefact = Artefact(
+    digest: SHA256Digest(of: "a file"), role: "weights", name: "model.safetensors", size: 6)
 
   /// Cells of two methods, alternating.
   static func cells(_ count: Int) -> [Cell] {

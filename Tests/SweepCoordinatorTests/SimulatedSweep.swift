@@ -242,7 +242,12 @@ struct SimulatedSweep {
       guard let running = workers[index]?.running, running.cell.attempt == attempt else { return }
       workers[index]?.running = nil
       feed(index, .finished(slot: slot, attempt, .failure(CellFailure(kind: .preempted, message: "cancelled"))))
-    case .note: break
+    case .keep(.obtain(let ticket, let artefact)):
+      let file = LocalArtefact(
+        artefact: artefact, path: "/file",
+        stamp: FileStamp(size: artefact.size, changed: Date(timeIntervalSince1970: 0), number: 1))
+      feed(index, .kept(.ready(ticket, file)))
+    case .keep, .note: break
     case .exit(let outcome):
       note("worker-\(index) ends: \(outcome)")
       if outcome == .drained { drained += 1 }

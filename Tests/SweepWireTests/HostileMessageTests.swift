@@ -149,9 +149,8 @@ import Testing
       field(1, welcome),  // no intervals
       field(1, welcome + [0x28, 1]),
       field(1, welcome + [0x28, 1, 0x30, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]),
-      field(1, welcome + [0x28, 1, 0x30, 1] + field(4, artefact)),  // no path
-      field(1, welcome + [0x28, 1, 0x30, 1] + field(4, artefact + field(3, utf8("relative")))),
-      field(1, welcome + [0x28, 1, 0x30, 1] + field(4, artefact + field(3, utf8("/a\0b")))),
+      field(1, welcome + [0x28, 1, 0x30, 1] + field(4, artefact)),  // no name
+      field(1, welcome + [0x28, 1, 0x30, 1] + field(4, artefact + field(3, utf8("a\0b")))),
       field(2, field(1, [0x08, 1])),  // no cell
       field(2, field(1, field(3, utf8("{}")))),  // attempt 0
       field(2, field(1, [0x08, 1, 0x10] + [UInt8](repeating: 0xff, count: 9) + [1] + field(3, utf8("{}")))),

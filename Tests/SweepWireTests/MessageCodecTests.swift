@@ -66,7 +66,7 @@ import Testing
   func goldenToWorker() {
     let digest = SHA256Digest(of: "file")
     let artefact: [UInt8] =
-      [0x0a, 0x20] + digest.bytes + [0x12, 0x01] + utf8("r") + [0x1a, 0x02] + utf8("/f") + [0x20, 0x07]
+      [0x0a, 0x20] + digest.bytes + [0x12, 0x01] + utf8("r") + [0x1a, 0x02] + utf8("f1") + [0x20, 0x07]
     let welcome: [UInt8] =
       [0x0a, 0x01] + utf8("a") + [0x12, 0x01] + utf8("c") + [0x1a, 0x01] + utf8("s")
       + [0x22, UInt8(artefact.count)] + artefact + [0x28, 0x01, 0x30, 0x80, 0x94, 0xeb, 0xdc, 0x03]
@@ -74,7 +74,7 @@ import Testing
       .welcome(
         Welcome(
           sweep: "a", coordinatorID: "c", storeID: "s",
-          artefacts: [Artefact(digest: digest, role: "r", path: "/f", size: 7)], heartbeatInterval: .nanoseconds(1),
+          artefacts: [Artefact(digest: digest, role: "r", name: "f1", size: 7)], heartbeatInterval: .nanoseconds(1),
           lostAfter: .seconds(1))),
       [0x0a, UInt8(welcome.count)] + welcome)
     expect(

@@ -44,7 +44,7 @@ extension Seeded {
         Welcome(
           sweep: name(), coordinatorID: name(), storeID: name(),
           artefacts: (0..<number(0...5)).map { _ in
-            Artefact(digest: digest(), role: name(), path: "/" + text(), size: number(0...WireProtocol.artefactBytes))
+            Artefact(digest: digest(), role: name(), name: name(), size: number(0...WireProtocol.artefactBytes))
           },
           heartbeatInterval: .nanoseconds(number(1...86_400_000_000_000)),
           lostAfter: .nanoseconds(number(1...86_400_000_000_000))))

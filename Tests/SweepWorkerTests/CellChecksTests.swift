@@ -1,3 +1,4 @@
+import ContentHash
 import Foundation
 import SweepCore
 import SweepWire
@@ -14,8 +15,8 @@ import Testing
     }
   }
 
-  private func never() -> Stage {
-    Stage { (_, _, _, _) throws(CellFailure) in
+  private func never(_ files: Files) throws -> Stage {
+    try Stage(files) { (_, _, _, _) throws(CellFailure) in
       throw CellFailure(kind: .engineFault, message: "the engine was reached")
     }
   }
@@ -26,7 +27,7 @@ import Testing
     let path = files.path("tokenizer")
     // Its digest is that of sha256sum.
     try Data("something else".utf8).write(to: URL(filePath: path))
-    var stage = never()
+    var stage = try never(files)
     let failure = failures(try await stage.play([files.cell], artefacts: files.artefacts)).first
     #expect(failure?.kind == .refusedInput)
     let message = failure?.message ?? ""
@@ -39,7 +40,7 @@ import Testing
   func missingFile(role: String) async throws {
     let files = try Files()
     try FileManager.default.removeItem(atPath: files.path(role))
-    var stage = never()
+    var stage = try never(files)
     let failure = failures(try await stage.play([files.cell], artefacts: files.artefacts)).first
     #expect(failure?.kind == .refusedInput)
     #expect(failure?.message.hasPrefix("\(role): \(files.path(role)): expected") == true, "\(failure?.message ?? "")")
@@ -48,7 +49,7 @@ import Testing
   @Test("A file that the coordinator does not offer is refused")
   func unofferedFile() async throws {
     let files = try Files()
-    var stage = never()
+    var stage = try never(files)
     let offered = files.artefacts.filter { $0.role != "corpus:german" }
     let failure = failures(try await stage.play([files.cell], artefacts: offered)).first
     #expect(failure?.kind == .refusedInput)
@@ -58,8 +59,8 @@ import Testing
   @Test("Only the files that a cell names are looked at")
   func namedFilesOnly() async throws {
     let files = try Files()
-    let missing = Artefact(digest: files.artefacts[0].digest, role: "other", path: "/nowhere/at/all", size: 1)
-    var stage = Stage { (_, artefacts, _, _) throws(CellFailure) in .example(Double(artefacts.count)) }
+    let missing = Artefact(digest: SHA256Digest(of: "other"), role: "other", name: "other", size: 1)
+    var stage = try Stage(files) { (_, artefacts, _, _) throws(CellFailure) in .example(Double(artefacts.count)) }
     let outcomes = try await stage.play([files.cell, files.cell], artefacts: files.artefacts + [missing])
     #expect(outcomes.count == 2 && failures(outcomes).isEmpty)
   }
@@ -68,7 +69,7 @@ import Testing
   func changeWhileRunning(role: String) async throws {
     let files = try Files()
     let path = files.path(role)
-    var stage = Stage { (_, _, _, _) throws(CellFailure) in
+    var stage = try Stage(files) { (_, _, _, _) throws(CellFailure) in
       try? Data("something else".utf8).write(to: URL(filePath: path))
       return .example(1)
     }
@@ -89,7 +90,7 @@ import Testing
       Array(text.replacing("{\"corpora\"", with: "{\"added\":1,\"corpora\"").utf8),
       Array((text + " ").utf8), CanonicalJSON.encode(revised),
     ]
-    var stage = never()
+    var stage = try never(files)
     let failures = failures(try await stage.play(cells, artefacts: files.artefacts))
     #expect(failures.count == cells.count)
     for failure in failures {
@@ -103,7 +104,7 @@ import Testing
   func largeResult() async throws {
     let files = try Files()
     let runs = Mutex(0)
-    var stage = Stage { (_, _, _, _) throws(CellFailure) in
+    var stage = try Stage(files) { (_, _, _, _) throws(CellFailure) in
       let isFirst = runs.withLock { runs in
         runs += 1
         return runs == 1
@@ -121,7 +122,7 @@ import Testing
   func engineFailures() async throws {
     let files = try Files()
     let kinds = Mutex(CellFailure.Kind.allCases.filter { $0 != .workerLost })
-    var stage = Stage { (_, _, _, _) throws(CellFailure) in
+    var stage = try Stage(files) { (_, _, _, _) throws(CellFailure) in
       throw CellFailure(kind: kinds.withLock { $0.removeFirst() }, message: "as the engine says")
     }
     let outcomes = try await stage.play(

@@ -1,4 +1,5 @@
 import ContentHash
+import Foundation
 import SweepCore
 import SweepWire
 import Testing
@@ -7,14 +8,15 @@ import Testing
 
 /// The frames between a supervisor and its engines.
 @Suite struct EngineFramesTests {
-  private static let artefact = Artefact(
-    digest: SHA256Digest(of: "a"), role: "corpus:german", path: "/tmp/de.txt", size: 1 << 40)
+  private static let file = LocalArtefact(
+    artefact: Artefact(digest: SHA256Digest(of: "a"), role: "corpus:german", name: "de.txt", size: 1 << 40),
+    path: "/cache/größer", stamp: FileStamp(size: 1 << 40, changed: Date(timeIntervalSince1970: 1.5), number: 77))
   private static let toEngine: [ToEngine] = [
     .run(
-      EngineJob(cell: LeasedCell(attempt: AttemptID(.max), index: 7, cell: [1, 2, 3], artefacts: []), artefacts: [])),
+      EngineJob(cell: LeasedCell(attempt: AttemptID(.max), index: 7, cell: [1, 2, 3], artefacts: []), files: [])),
     .run(
       EngineJob(
-        cell: LeasedCell(attempt: AttemptID(1), index: 0, cell: [], artefacts: []), artefacts: [artefact, artefact])),
+        cell: LeasedCell(attempt: AttemptID(1), index: 0, cell: [], artefacts: []), files: [file, file])),
     .cancel(AttemptID(9)),
   ]
   private static let fromEngine: [FromEngine] = [
@@ -22,6 +24,7 @@ import Testing
     .alive(AttemptProgress(attempt: AttemptID(3), step: 5, steps: 9, loss: nil)),
     .alive(AttemptProgress(attempt: AttemptID(3), step: 5, steps: 9, loss: -0.125)),
     .finished(AttemptID(4), .result(outcome(4))),
+    .stale(AttemptID(8), [SHA256Digest(of: "a"), SHA256Digest(of: "b")]),
     .finished(AttemptID(4), .failure(CellFailure(kind: .outOfMemory, message: "größer als der Speicher"))),
   ]
 

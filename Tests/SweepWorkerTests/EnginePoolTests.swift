@@ -61,8 +61,8 @@ import Testing
     var (pool, events, engine) = try await started()
     try engine.says.write(contentsOf: EngineFrames.encode(.ready))
     #expect(await events.next() == .engineReady(slot: 3))
-    let job = EngineJob(cell: lease(5), artefacts: [])
-    pool.run(slot: 3, job.cell, artefacts: job.artefacts)
+    let job = EngineJob(cell: lease(5), files: [])
+    pool.run(slot: 3, job.cell, files: job.files)
     let frame = try FrameInput(engine.hears).next() ?? []
     #expect(try EngineFrames.decodeToEngine(frame) == .run(job))
     let progress = AttemptProgress(attempt: AttemptID(5), step: 1, steps: 2, loss: 3)
@@ -133,10 +133,10 @@ import Testing
     // More than any pipe takes.
     var cell = lease(1)
     cell.cell = Array(repeating: 7, count: 4 << 20)
-    pool.run(slot: 3, cell, artefacts: [])
+    pool.run(slot: 3, cell, files: [])
     pool.cancel(slot: 3, AttemptID(1))
     let frames = FrameInput(engine.hears)
-    #expect(try EngineFrames.decodeToEngine(frames.next() ?? []) == .run(EngineJob(cell: cell, artefacts: [])))
+    #expect(try EngineFrames.decodeToEngine(frames.next() ?? []) == .run(EngineJob(cell: cell, files: [])))
     #expect(try EngineFrames.decodeToEngine(frames.next() ?? []) == .cancel(AttemptID(1)))
   }
 }

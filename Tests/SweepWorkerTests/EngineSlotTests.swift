@@ -43,11 +43,11 @@ import Testing
     var session = admitted(slots: 2)
     #expect(
       session.handle(.received(.lease([lease(1), lease(2), lease(3)])), at: Instant(0.1)) == [
-        .run(slot: 0, lease(1), artefacts: []), .run(slot: 1, lease(2), artefacts: []),
+        .run(slot: 0, lease(1), files: []), .run(slot: 1, lease(2), files: []),
       ])
     #expect(
       session.handle(.finished(slot: 1, AttemptID(2), .result(outcome(2))), at: Instant(0.2)) == [
-        .run(slot: 1, lease(3), artefacts: []), .send([.result(outcome(2))]),
+        .run(slot: 1, lease(3), files: []), .send([.result(outcome(2))]),
       ])
     let held = [2, 1, 3].map { AttemptProgress(attempt: AttemptID($0), step: 0, steps: 0, loss: nil) }
     #expect(session.handle(.timeReached, at: Instant(0.5)) == [.send([.heartbeat(held)])])
@@ -76,7 +76,7 @@ import Testing
     // What waited is run by the engine that lives, or by the new one: whichever is ready first.
     #expect(
       session.handle(.engineReady(slot: 0), at: Instant(0.45)) == [
-        .run(slot: 0, lease(3), artefacts: []), .send([.ready(credit: 3)]),
+        .run(slot: 0, lease(3), files: []), .send([.ready(credit: 3)]),
       ])
   }
 

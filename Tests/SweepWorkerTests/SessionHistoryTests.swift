@@ -1,8 +1,9 @@
 import ContentHash
 import SweepCore
 import SweepWire
-import SweepWorker
 import Testing
+
+@testable import SweepWorker
 
 /// Sessions driven through random histories, held to an independent model after every step.
 @Suite struct SessionHistoryTests {
@@ -24,19 +25,22 @@ import Testing
   func coverage() {
     var ends: Set<String> = []
     var fates: Set<String> = []
-    var (delivered, kills) = (0, 0)
+    var (delivered, kills, written, runsWithFiles) = (0, 0, 0, 0)
     for seed in 0..<2000 as Range<UInt64> {
       var history = History(seed)
       for _ in 0..<80 where history.end == nil { history.step() }
       if let end = history.end { ends.insert(String(String(describing: end).prefix { $0.isLetter })) }
       delivered += history.delivered
       kills += history.kills
+      written += history.written
+      runsWithFiles += history.runsWithFiles
       fates.formUnion(history.fates)
     }
     #expect(ends == ["drained", "stopped", "refused", "gaveUp", "unfit"])
     #expect(delivered > 2000)
-    #expect(fates == ["crashed", "out-of-memory", "preempted", "worker-unfit"])
+    #expect(fates == ["crashed", "out-of-memory", "preempted", "refused-input", "worker-unfit"])
     #expect(kills > 50)
+    #expect(written > 300 && runsWithFiles > 300, "\(written) parts, \(runsWithFiles) cells with files")
   }
 }
 
@@ -54,6 +58,14 @@ private struct History {
   /// Engines that were killed, and the kinds of failures reported that no engine spoke of.
   private(set) var kills = 0
   private(set) var fates: Set<String> = []
+  /// Parts that were written, and cells that ran with files.
+  private(set) var (written, runsWithFiles) = (0, 0)
+  /// What whoever keeps the files has been asked and has not answered.
+  private var questions: [(ArtefactTicket, Artefact)] = []
+  private var receipts: UInt64 = 0
+  private static let artefacts = [
+    artefact("small", size: 5000), artefact("large", size: 300_000), artefact("larger", size: 5_000_000),
+  ]
   private(set) var log: [WorkerSession.Event] = []
 
   init(_ seed: UInt64) {
@@ -86,7 +98,10 @@ private struct History {
           fates.insert(failure.kind.rawValue)
         }
       case .killEngine: kills += 1
-      case .connect, .disconnect, .startEngine, .run, .cancel, .note: break
+      case .keep(.obtain(let ticket, let artefact)): questions.append((ticket, artefact))
+      case .keep(.write): written += 1
+      case .run(_, _, let files): if !files.isEmpty { runsWithFiles += 1 }
+      case .connect, .disconnect, .startEngine, .cancel, .keep, .note: break
       }
     }
   }
@@ -101,11 +116,13 @@ private struct History {
       // The machine sleeps.
       now = now + .seconds(Int.random(in: 1...5000, using: &random))
       return .timeReached
-    case 27..<60: return engine() ?? .received(message())
-    case 60..<63:
+    case 27..<48: return engine() ?? .received(message())
+    case 48..<58: return keeper() ?? .received(message())
+    case 58..<68: return answer() ?? .received(message())
+    case 68..<70:
       return isGreeting && Bool.random(using: &random) ? .connectFailed("no route") : .disconnected
-    case 63: return .undecodable([.frameCount(1), .unknownVersion(9)].randomElement(using: &random) ?? .frameCount(2))
-    case 64:
+    case 70: return .undecodable([.frameCount(1), .unknownVersion(9)].randomElement(using: &random) ?? .frameCount(2))
+    case 71:
       return Int.random(in: 0..<4, using: &random) == 0
         ? .stopRequested(grace: .milliseconds(Int.random(in: 0...6000, using: &random))) : .timeReached
     default:
@@ -132,7 +149,10 @@ private struct History {
     }
     if engine.state == .starting { return .engineReady(slot: slot) }
     guard let attempt = engine.running?.attempt else { return .engineAlive(slot: slot) }
-    switch Int.random(in: 0..<8, using: &random) {
+    switch Int.random(in: 0..<9, using: &random) {
+    case 8:
+      let digests = engine.running?.lease.files.filter { _ in Bool.random(using: &random) } ?? []
+      return .stale(slot: slot, attempt, digests.sorted { $0.hexadecimal < $1.hexadecimal })
     case 0..<2:
       let progress = AttemptProgress(attempt: attempt, step: log.count, steps: 1000, loss: Double(log.count))
       return .progressed(slot: slot, progress)
@@ -148,6 +168,46 @@ private struct History {
     }
   }
 
+  /// Something that whoever keeps the files says, if it was asked.
+  private mutating func keeper() -> WorkerSession.Event? {
+    // What is written comes to its end sooner or later.
+    let fetched = model.files.needs.values.filter { $0.state == .fetching && $0.given > $0.written }
+    if let need = fetched.min(by: { $0.ticket.number < $1.ticket.number }), Bool.random(using: &random) {
+      guard need.given == need.artefact.size else { return .kept(.written(need.ticket, upTo: need.given)) }
+      switch Int.random(in: 0..<4, using: &random) {
+      case 0: return .kept(.corrupt(need.ticket, found: SHA256Digest(of: "noise")))
+      case 1: return .kept(.failed(need.ticket, CellFailure(kind: .workerUnfit, message: "the disk is full")))
+      default: return .kept(.ready(need.ticket, local(need.artefact)))
+      }
+    }
+    guard !questions.isEmpty else { return nil }
+    let (ticket, artefact) = questions.removeFirst()
+    switch Int.random(in: 0..<8, using: &random) {
+    case 0: return .kept(.busy(ticket))
+    case 1: return .kept(.noRoom(ticket, reason: "no room"))
+    case 2: return .kept(.failed(ticket, CellFailure(kind: .refusedInput, message: "it has changed")))
+    case 3, 4: return .kept(.ready(ticket, local(artefact, version: log.count)))
+    default: return .kept(.absent(ticket, from: Int.random(in: 0..<artefact.size, using: &random)))
+    }
+  }
+
+  /// The coordinator's next answer to a request for a part, if one waits.
+  private mutating func answer() -> WorkerSession.Event? {
+    guard let request = model.files.requests.first else { return nil }
+    model.files.requests.removeFirst()
+    now = now + .milliseconds(Int.random(in: 0...300, using: &random))
+    // Some are dropped.
+    guard Int.random(in: 0..<12, using: &random) > 0 else { return nil }
+    if Int.random(in: 0..<15, using: &random) == 0 {
+      return .received(.artefactMissing(digest: request.digest, reason: "it is gone"))
+    }
+    let content = [UInt8](repeating: UInt8(truncatingIfNeeded: log.count), count: request.count)
+    receipts += 1
+    return .received(
+      .artefactChunk(
+        ArtefactChunk(digest: request.digest, offset: request.offset, content: content, receipt: receipts)))
+  }
+
   /// Something that a coordinator may say, sensible or not.
   private mutating func message() -> ToWorker {
     if isGreeting, Int.random(in: 0..<4, using: &random) > 0 { return .welcome(context()) }
@@ -158,7 +218,10 @@ private struct History {
           let isNew = Int.random(in: 0..<5, using: &random) > 0 || nextAttempt == 1
           if isNew { nextAttempt += 1 }
           let number = isNew ? nextAttempt - 1 : UInt64.random(in: 1..<nextAttempt, using: &random)
-          return lease(number)
+          let files = (0..<max(0, Int.random(in: -2...2, using: &random))).map { _ in
+            Int.random(in: 0..<(Int.random(in: 0..<9, using: &random) == 0 ? 9 : 4), using: &random)
+          }
+          return lease(number, files: Set(files).sorted())
         })
     case 35..<75:
       return .acknowledge(model.ended.keys.sorted().filter { _ in Bool.random(using: &random) } + some(1))
@@ -172,8 +235,9 @@ private struct History {
 
   private mutating func context() -> Welcome {
     let isAnother = Int.random(in: 0..<12, using: &random) == 0
-    let artefact = Artefact(digest: SHA256Digest(of: "\(log.count)"), role: "weights", path: "/\(log.count)", size: 1)
-    return welcome(store: isAnother ? "another" : "store", artefacts: [artefact])
+    // The first is another each time.
+    let artefacts = [artefact("\(log.count)", size: 1)] + Self.artefacts
+    return welcome(store: isAnother ? "another" : "store", artefacts: artefacts)
   }
 
   private mutating func some(_ count: Int) -> [AttemptID] {

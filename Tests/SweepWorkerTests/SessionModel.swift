@@ -1,6 +1,7 @@
+import ContentHash
 import SweepCore
 import SweepWire
-import SweepWorker
+@testable import SweepWorker
 
 /// What the grammar page asks of a worker, kept apart from how ``WorkerSession`` does it. It follows a session's
 /// events and actions and says what is wrong with them.
@@ -22,8 +23,17 @@ struct SessionModel {
     case failed(CellFailure.Kind)
   }
 
+  /// A cell that has not ended, with those of its files that have not been lost.
+  struct Lease {
+    var cell: LeasedCell
+    var files: Set<SHA256Digest>
+    let allFiles: Set<SHA256Digest>
+    var rechecks = 0
+  }
+
   struct Running {
-    var attempt: AttemptID
+    var lease: Lease
+    var attempt: AttemptID { lease.cell.attempt }
     var progress: AttemptProgress
     var isUnwanted = false
     var cancelled: Duration?
@@ -53,7 +63,8 @@ struct SessionModel {
   private(set) var now = Instant(nanoseconds: 0)
   private(set) var link = Link.none
   private(set) var mode = Mode.working
-  private(set) var waiting: [LeasedCell] = []
+  private(set) var waiting: [Lease] = []
+  var files = FilesModel()
   private(set) var engines: [Engine] = []
   private(set) var ended: [AttemptID: Outcome] = [:]
   private(set) var hasExited = false
@@ -78,7 +89,7 @@ struct SessionModel {
 
   /// What the worker answers for.
   var held: Set<AttemptID> {
-    var held = Set(waiting.map(\.attempt)).union(ended.keys)
+    var held = Set(waiting.map(\.cell.attempt)).union(ended.keys)
     for running in engines.compactMap(\.running) where !running.isUnwanted { held.insert(running.attempt) }
     return held
   }
@@ -108,6 +119,8 @@ struct SessionModel {
       return
     }
     let wasCut = duty(of: event)
+    doubtful = nil
+    startsAnother = actions.contains { if case .startEngine = $0 { true } else { false } }
     take(event)
     for (index, action) in actions.enumerated() {
       expect(!hasExited, "acts after the end")
@@ -120,6 +133,11 @@ struct SessionModel {
     case nil: break
     }
     checkState(after: event)
+    if !hasExited {
+      let leases = waiting + engines.compactMap(\.running?.lease)
+      files.check(held: leases.reduce(into: []) { $0.formUnion($1.files) }, isOpen: isOpen)
+    }
+    faults += files.faults
     check(nextDeadline, after: event)
   }
 
@@ -171,6 +189,14 @@ struct SessionModel {
       }
       engines[slot].running = nil
       engines[slot].lastSign = listened
+    case .stale(let slot, let attempt, let digests): stale(slot, attempt, digests)
+    case .kept(let report):
+      let digest = report.ticket.digest
+      let isLost = files.take(report)
+      if isLost, case .failed(_, let failure) = report { lose(digest, failure.kind) }
+      // The session may take these for lost, and then lets the file go.
+      if case .noRoom = report, files.needs[digest]?.state == .hindered { doubtful = (digest, .workerUnfit) }
+      if case .corrupt = report, files.needs[digest]?.state == .hindered { doubtful = (digest, .refusedInput) }
     case .engineEnded(let slot, let end): engineEnded(slot, end)
     case .stopRequested(let grace):
       var cancelling = now + grace
@@ -195,7 +221,7 @@ struct SessionModel {
     engines[slot].failedStarts = engine.wasReady ? 0 : engine.failedStarts + 1
     engines[slot].wasReady = false
     if engines.allSatisfy(\.isAbandoned) {
-      for cell in waiting { ended[cell.attempt] = .failed(.workerUnfit) }
+      for lease in waiting { ended[lease.cell.attempt] = .failed(.workerUnfit) }
       waiting = []
       if case .stopping = mode {} else { mode = .stopping(cancelling: now, leaving: now + configuration.farewell) }
     }
@@ -226,7 +252,14 @@ struct SessionModel {
       case .welcome: break
       case .lease(let cells):
         for cell in cells where !held.contains(cell.attempt) {
-          if !engines.contains(where: { $0.running?.attempt == cell.attempt }) { waiting.append(cell) }
+          guard !engines.contains(where: { $0.running?.attempt == cell.attempt }) else { continue }
+          let offered = context?.artefacts ?? []
+          if cell.artefacts.allSatisfy(offered.indices.contains) {
+            let digests = Set(cell.artefacts.map { offered[$0].digest })
+            waiting.append(Lease(cell: cell, files: digests, allFiles: digests))
+          } else {
+            ended[cell.attempt] = .failed(.refusedInput)
+          }
         }
         if case .working = mode, engines.contains(where: \.isPromising) {} else { handBack() }
       case .acknowledge(let attempts): for attempt in attempts { forget(attempt) }
@@ -237,15 +270,46 @@ struct SessionModel {
             engines[slot].running?.isUnwanted = true
           }
         }
-        waiting.removeAll { attempts.contains($0.attempt) }
+        waiting.removeAll { attempts.contains($0.cell.attempt) }
       case .drain:
         if case .working = mode {
           mode = .draining
           handBack()
         }
       case .refuse(let reason): refusal = reason
-      case .artefactChunk, .artefactMissing: break
+      case .artefactChunk(let chunk): files.hear(chunk)
+      case .artefactMissing(let digest, _):
+        if files.needs[digest] != nil { doubtful = (digest, .refusedInput) }
       }
+    }
+  }
+
+  /// Whether the present step starts an engine for which cells may wait.
+  private var startsAnother = false
+  /// A file that the session may find to be lost in the present step, and what its cells come to then.
+  private var doubtful: (digest: SHA256Digest, kind: CellFailure.Kind)?
+
+  private mutating func lose(_ digest: SHA256Digest, _ kind: CellFailure.Kind) {
+    for lease in waiting where lease.files.contains(digest) { ended[lease.cell.attempt] = .failed(kind) }
+    waiting.removeAll { $0.files.contains(digest) }
+    for slot in engines.indices { engines[slot].running?.lease.files.remove(digest) }
+  }
+
+  private mutating func stale(_ slot: Int, _ attempt: AttemptID, _ digests: [SHA256Digest]) {
+    guard var lease = engines[slot].running?.lease, let wasUnwanted = engines[slot].running?.isUnwanted else { return }
+    engines[slot].running = nil
+    engines[slot].lastSign = listened
+    lease.rechecks += 1
+    guard !wasUnwanted else { return }
+    if lease.rechecks > 3 {
+      ended[attempt] = .failed(.engineFault)
+    } else if case .working = mode {
+      files.doubt(digests)
+      lease.files = lease.allFiles
+      waiting.insert(lease, at: 0)
+      if !engines.contains(where: \.isPromising) { handBack() }
+    } else {
+      ended[attempt] = .failed(.preempted)
     }
   }
 
@@ -255,7 +319,7 @@ struct SessionModel {
   }
 
   private mutating func handBack() {
-    for cell in waiting { ended[cell.attempt] = .failed(.preempted) }
+    for lease in waiting { ended[lease.cell.attempt] = .failed(.preempted) }
     waiting = []
   }
 
@@ -272,6 +336,7 @@ struct SessionModel {
       losses += 1
       sent = [:]
       told = nil
+      files.disconnect()
     case .send(let messages):
       expect(!messages.isEmpty, "sends nothing")
       for message in messages { say(message) }
@@ -285,15 +350,23 @@ struct SessionModel {
       expect(engines[slot].isPromising, "kills an engine that is not there")
       expect(isOverdue(engines[slot]), "kills an engine that is well")
       engines[slot].state = .ending
-      if !engines.contains(where: \.isPromising) { handBack() }
-    case .run(let slot, let cell, let artefacts):
+      if !engines.contains(where: \.isPromising), !startsAnother { handBack() }
+    case .keep(let command):
+      if case .release(let ticket) = command, let (digest, kind) = doubtful, digest == ticket.digest {
+        lose(digest, kind)
+        doubtful = nil
+      }
+      files.perform(command)
+    case .run(let slot, let cell, let named):
       expect(engines[slot].isUsable && engines[slot].running == nil, "runs a cell where none can run")
-      expect(waiting.first == cell, "runs a cell out of order")
-      expect(artefacts == context?.artefacts, "runs with another sweep's files")
+      let next = waiting.firstIndex { $0.files.allSatisfy(files.isReady) }
+      guard let next, waiting[next].cell == cell else { return expect(false, "runs a cell out of order") }
+      let lease = waiting.remove(at: next)
+      expect(Set(named.map(\.artefact.digest)) == lease.files, "runs with another cell's files")
+      expect(named.allSatisfy { files.file($0.artefact.digest) == $0 }, "runs with files as they were")
       if case .working = mode {} else { expect(false, "starts a cell before the end") }
-      if !waiting.isEmpty { waiting.removeFirst() }
       engines[slot].running = Running(
-        attempt: cell.attempt, progress: AttemptProgress(attempt: cell.attempt, step: 0, steps: 0, loss: nil))
+        lease: lease, progress: AttemptProgress(attempt: cell.attempt, step: 0, steps: 0, loss: nil))
     case .cancel(let slot, let attempt):
       let running = engines[slot].running
       expect(running?.attempt == attempt && running?.cancelled == nil, "cancels what does not run")
@@ -343,7 +416,7 @@ struct SessionModel {
       }
     case (.open, .result(let result)): deliver(result.attempt, message)
     case (.open, .failure(let attempt, _)): deliver(attempt, message)
-    case (.open, .artefactRequest): expect(false, "asks for an artefact")
+    case (.open, .artefactRequest(let request)): files.say(request)
     case (.open, .goodbye):
       if case .working = mode { expect(false, "says goodbye while working") }
     }
@@ -399,7 +472,8 @@ struct SessionModel {
     switch mode {
     case .working:
       let isIdle = engines.contains { $0.isUsable && $0.running == nil }
-      expect(!isIdle || waiting.isEmpty || context == nil, "idles with cells waiting")
+      let canRun = waiting.contains { $0.files.allSatisfy(files.isReady) }
+      expect(!isIdle || !canRun || context == nil, "idles with cells waiting")
       expect(engines.contains(where: \.isPromising) || waiting.isEmpty, "keeps cells without engines")
     case .draining:
       expect(waiting.isEmpty, "keeps cells while draining")

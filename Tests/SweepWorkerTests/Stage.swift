@@ -10,15 +10,15 @@ import SweepWorker
 struct ScriptedRunner: CellRunner {
   typealias Script =
     @Sendable (
-      _ cell: CellSpecification, _ artefacts: [Artefact], _ progress: (CellProgress) -> Void, _ isCancelled: () -> Bool
+      _ cell: CellSpecification, _ files: [LocalArtefact], _ progress: (CellProgress) -> Void, _ isCancelled: () -> Bool
     ) throws(CellFailure) -> CellRun
 
   let script: Script
 
   mutating func run(
-    _ cell: CellSpecification, artefacts: [Artefact], progress: (CellProgress) -> Void, isCancelled: () -> Bool
+    _ cell: CellSpecification, files: [LocalArtefact], progress: (CellProgress) -> Void, isCancelled: () -> Bool
   ) throws(CellFailure) -> CellRun {
-    try script(cell, artefacts, progress, isCancelled)
+    try script(cell, files, progress, isCancelled)
   }
 }
 
@@ -58,12 +58,20 @@ struct Stage {
   private var arrivals: AsyncStream<[CoordinatorEvent]>.Iterator
   private var rest: ArraySlice<CoordinatorEvent> = []
 
-  init(_ script: @escaping ScriptedRunner.Script) {
+  /// Creates a worker.
+  ///
+  /// - Parameter files: used in their places; without any the worker has no files.
+  init(_ files: Files? = nil, _ script: @escaping ScriptedRunner.Script) throws {
+    try self.init(ArtefactKeeper(cache: nil, places: files?.places ?? [:]), script)
+  }
+
+  init(_ keeper: ArtefactKeeper, _ script: @escaping ScriptedRunner.Script) {
     var logger = Logger(label: "worker")
     logger.logLevel = .critical
     let worker = Worker(
       WorkerSession.Configuration(identity: .example), connect: { [hub] in hub.connect() },
-      launcher: ThreadEngines(clock: clock, script: script), clock: clock, logger: logger)
+      launcher: ThreadEngines(clock: clock, script: script),
+      keeper: keeper, clock: clock, logger: logger)
     self.worker = worker
     arrivals = hub.incoming.makeAsyncIterator()
     ending = Task { try await worker.run() }
@@ -100,7 +108,8 @@ struct Stage {
     var outcomes: [FromWorker] = []
     for (index, cell) in cells.enumerated() {
       let attempt = AttemptID(UInt64(index) + 1)
-      say(.lease([LeasedCell(attempt: attempt, index: index, cell: cell, artefacts: [])]), to: peer)
+      let named = artefacts.indices.filter { artefacts[$0].role != "other" }
+      say(.lease([LeasedCell(attempt: attempt, index: index, cell: cell, artefacts: named)]), to: peer)
       if let (_, message) = await next() { outcomes.append(message) }
       say(.acknowledge([attempt]), to: peer)
     }
@@ -114,20 +123,25 @@ struct Stage {
 final class Files {
   let folder: URL
   let artefacts: [Artefact]
+  /// Where they are.
+  let places: [SHA256Digest: String]
   let specification: CellSpecification
 
   init() throws {
     folder = FileManager.default.temporaryDirectory.appending(path: "sweep-worker-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     var artefacts: [Artefact] = []
+    var places: [SHA256Digest: String] = [:]
     for role in ["weights", "configuration", "tokenizer", "decomposition", "corpus:german", "cut:german"] {
       let path = folder.appending(path: role.replacing(":", with: "-"))
       let content = Data("the content of \(role)".utf8)
       try content.write(to: path)
-      artefacts.append(
-        Artefact(digest: try SHA256Digest(ofFile: path), role: role, path: path.path(), size: content.count))
+      let digest = try SHA256Digest(ofFile: path)
+      artefacts.append(Artefact(digest: digest, role: role, name: path.lastPathComponent, size: content.count))
+      places[digest] = path.path()
     }
     self.artefacts = artefacts
+    self.places = places
     specification = CellSpecification(
       target: TargetReference(
         weights: artefacts[0].digest, configuration: artefacts[1].digest, tokenizer: artefacts[2].digest,
@@ -145,7 +159,7 @@ final class Files {
   var cell: [UInt8] { CanonicalJSON.encode(specification) }
 
   func path(_ role: String) -> String {
-    artefacts.first { $0.role == role }?.path ?? ""
+    artefacts.first { $0.role == role }.flatMap { places[$0.digest] } ?? ""
   }
 }
 

@@ -1,4 +1,5 @@
 import ContentHash
+import Foundation
 import SweepCore
 import SweepWire
 import SweepWorker
@@ -23,8 +24,20 @@ func welcome(store: String = "store", artefacts: [Artefact] = []) -> Welcome {
     heartbeatInterval: .milliseconds(500), lostAfter: .seconds(2))
 }
 
-func lease(_ number: UInt64) -> LeasedCell {
-  LeasedCell(attempt: AttemptID(number), index: Int(number), cell: [0x7b, 0x7d], artefacts: [])
+func lease(_ number: UInt64, files: [Int] = []) -> LeasedCell {
+  LeasedCell(attempt: AttemptID(number), index: Int(number), cell: [0x7b, 0x7d], artefacts: files)
+}
+
+/// A file of a sweep, by a name of the test's.
+func artefact(_ name: String, size: Int) -> Artefact {
+  Artefact(digest: SHA256Digest(of: name), role: name, name: name, size: size)
+}
+
+/// A file that is here.
+func local(_ artefact: Artefact, version: Int = 1) -> LocalArtefact {
+  LocalArtefact(
+    artefact: artefact, path: "/\(artefact.name)",
+    stamp: FileStamp(size: artefact.size, changed: Date(timeIntervalSince1970: 0), number: version))
 }
 
 func outcome(_ number: UInt64) -> AttemptResult {

@@ -52,7 +52,7 @@ import Testing
     #expect(session.handle(.engineReady(slot: 0), at: Instant(0.1)) == [.send([.ready(credit: 2)])])
     #expect(
       session.handle(.received(.lease([lease(1), lease(2)])), at: Instant(0.2)) == [
-        .run(slot: 0, lease(1), artefacts: [])
+        .run(slot: 0, lease(1), files: [])
       ])
     #expect(session.nextDeadline == Instant(0.6))
     let progress = AttemptProgress(attempt: AttemptID(1), step: 3, steps: 9, loss: 0.5)
@@ -61,7 +61,7 @@ import Testing
     #expect(session.handle(.timeReached, at: Instant(0.6)) == [.send([.heartbeat([progress, waits])])])
     #expect(
       session.handle(.finished(slot: 0, AttemptID(1), .result(outcome(1))), at: Instant(0.7)) == [
-        .run(slot: 0, lease(2), artefacts: []), .send([.result(outcome(1))]),
+        .run(slot: 0, lease(2), files: []), .send([.result(outcome(1))]),
       ])
     #expect(session.handle(.received(.acknowledge([AttemptID(1)])), at: Instant(0.8)) == [])
     let failure = CellFailure(kind: .diverged, message: "loss is not a number")
@@ -107,7 +107,7 @@ import Testing
     #expect(session.nextDeadline == Instant(2) + pause)
     #expect(
       session.handle(.finished(slot: 0, AttemptID(1), .result(outcome(1))), at: Instant(2.01)) == [
-        .run(slot: 0, lease(2), artefacts: [])
+        .run(slot: 0, lease(2), files: [])
       ])
     // What crosses the decision to give the connection up is counted.
     _ = session.handle(.received(.lease([lease(3)])), at: Instant(2.02))
@@ -187,7 +187,7 @@ import Testing
     let preempted = CellFailure(kind: .preempted, message: "cancelled")
     #expect(
       session.handle(.finished(slot: 0, AttemptID(2), .failure(preempted)), at: Instant(0.7)) == [
-        .run(slot: 0, lease(4), artefacts: [])
+        .run(slot: 0, lease(4), files: [])
       ])
   }
 
@@ -198,7 +198,7 @@ import Testing
     #expect(session.ignoredMessages == 1)
     #expect(
       session.handle(.finished(slot: 0, AttemptID(1), .result(outcome(1))), at: Instant(0.1)) == [
-        .run(slot: 0, lease(2), artefacts: []), .send([.result(outcome(1))]),
+        .run(slot: 0, lease(2), files: []), .send([.result(outcome(1))]),
       ])
     _ = session.handle(.received(.lease([lease(1), lease(2)])), at: Instant(0.2))
     #expect(session.ignoredMessages == 3)
@@ -212,7 +212,7 @@ import Testing
   func tooManyLeases() {
     var session = admitted()
     for first in stride(from: UInt64(1), to: 5000, by: 500) {
-      _ = session.handle(.received(.lease((first..<first + 500).map(lease))), at: Instant(0))
+      _ = session.handle(.received(.lease((first..<first + 500).map { lease($0) })), at: Instant(0))
     }
     guard case .send(let messages) = session.handle(.timeReached, at: Instant(0.5)).first,
       case .heartbeat(let held) = messages.first

@@ -13,8 +13,8 @@ import Testing
   @Test("A worker runs what it is leased, delivers the results and ends when drained")
   func wholeLife() async throws {
     let files = try Files()
-    var stage = Stage { (cell, artefacts, _, _) throws(CellFailure) in
-      .example(Double(artefacts.count))
+    var stage = try Stage(files) { (cell, named, _, _) throws(CellFailure) in
+      .example(Double(named.count))
     }
     let outcomes = try await stage.play([files.cell, files.cell], artefacts: files.artefacts)
     #expect(try await stage.ending.value == .drained)
@@ -35,7 +35,7 @@ import Testing
   func engineThread() async throws {
     let files = try Files()
     let threads = Mutex<[String]>([])
-    var stage = Stage { (_, _, _, _) throws(CellFailure) in
+    var stage = try Stage(files) { (_, _, _, _) throws(CellFailure) in
       threads.withLock { $0.append("\(Thread.current.name ?? "") \(Thread.current.stackSize >= 16 << 20)") }
       return .example(1)
     }
@@ -48,7 +48,7 @@ import Testing
     let files = try Files()
     let step = DispatchSemaphore(value: 0)
     let (steps, stepped) = AsyncStream.makeStream(of: Int.self)
-    var stage = Stage { (_, _, progress, _) throws(CellFailure) in
+    var stage = try Stage(files) { (_, _, progress, _) throws(CellFailure) in
       for number in 1...5 {
         progress(CellProgress(step: number, steps: 5, loss: Double(number) / 2))
         stepped.yield(number)
@@ -59,7 +59,9 @@ import Testing
     guard let (peer, _) = await stage.admit(artefacts: files.artefacts) else {
       return #expect(Bool(false), "no hello")
     }
-    stage.say(.lease([LeasedCell(attempt: AttemptID(1), index: 0, cell: files.cell, artefacts: [])]), to: peer)
+    stage.say(
+      .lease([LeasedCell(attempt: AttemptID(1), index: 0, cell: files.cell, artefacts: Array(files.artefacts.indices))]
+      ), to: peer)
     for await number in steps {
       let progress = AttemptProgress(attempt: AttemptID(1), step: number, steps: 5, loss: Double(number) / 2)
       // The engine tells its progress at its next pulse.
@@ -90,7 +92,7 @@ import Testing
     let files = try Files()
     let gate = DispatchSemaphore(value: 0)
     let (starts, started) = AsyncStream.makeStream(of: Void.self)
-    var stage = Stage { (_, _, _, _) throws(CellFailure) in
+    var stage = try Stage(files) { (_, _, _, _) throws(CellFailure) in
       started.yield()
       gate.wait()
       return .example(1)
@@ -99,7 +101,9 @@ import Testing
       return #expect(Bool(false), "no hello")
     }
     #expect(hello.running.isEmpty && hello.storeID == nil)
-    stage.say(.lease([LeasedCell(attempt: AttemptID(1), index: 0, cell: files.cell, artefacts: [])]), to: first)
+    stage.say(
+      .lease([LeasedCell(attempt: AttemptID(1), index: 0, cell: files.cell, artefacts: Array(files.artefacts.indices))]
+      ), to: first)
     for await _ in starts { break }
     let held = AttemptProgress(attempt: AttemptID(1), step: 0, steps: 0, loss: nil)
     for _ in 1...3 {
@@ -131,7 +135,7 @@ import Testing
   func stopping() async throws {
     let files = try Files()
     let (starts, started) = AsyncStream.makeStream(of: Void.self)
-    var stage = Stage { (_, _, _, isCancelled) throws(CellFailure) in
+    var stage = try Stage(files) { (_, _, _, isCancelled) throws(CellFailure) in
       started.yield()
       while !isCancelled() { Thread.sleep(forTimeInterval: 0) }
       throw CellFailure(kind: .preempted, message: "stopped at step 3")
@@ -140,7 +144,10 @@ import Testing
       return #expect(Bool(false), "no hello")
     }
     stage.say(
-      .lease([1, 2].map { LeasedCell(attempt: AttemptID($0), index: 0, cell: files.cell, artefacts: []) }), to: peer)
+      .lease(
+        [1, 2].map {
+          LeasedCell(attempt: AttemptID($0), index: 0, cell: files.cell, artefacts: Array(files.artefacts.indices))
+        }), to: peer)
     for await _ in starts { break }
     stage.worker.stop(grace: .zero)
     #expect(await stage.next()?.message == .ready(credit: 0))
@@ -157,6 +164,7 @@ import Testing
     let worker = Worker(
       WorkerSession.Configuration(identity: .example), connect: { hub.connect() },
       launcher: ThreadEngines(clock: ManualClock()) { (_, _, _, _) throws(CellFailure) in .example(1) },
+      keeper: try ArtefactKeeper(cache: nil),
       clock: ManualClock(),
       logger: Logger(label: "worker") { _ in SwiftLogNoOpLogHandler() })
     worker.stop(grace: .seconds(5))
@@ -164,11 +172,12 @@ import Testing
   }
 
   @Test("A connection that can never be made is an error")
-  func wrongAddress() async {
+  func wrongAddress() async throws {
     struct WrongAddress: Error {}
     let worker = Worker(
       WorkerSession.Configuration(identity: .example), connect: { throw WrongAddress() },
       launcher: ThreadEngines(clock: ManualClock()) { (_, _, _, _) throws(CellFailure) in .example(1) },
+      keeper: try ArtefactKeeper(cache: nil),
       clock: ManualClock(),
       logger: Logger(label: "worker") { _ in SwiftLogNoOpLogHandler() })
     await #expect(throws: WrongAddress.self) { try await worker.run() }
@@ -191,6 +200,7 @@ import Testing
         return hub.connect()
       },
       launcher: ThreadEngines(clock: ManualClock()) { (_, _, _, _) throws(CellFailure) in .example(1) },
+      keeper: try ArtefactKeeper(cache: nil),
       logger: Logger(label: "worker") { _ in SwiftLogNoOpLogHandler() })
     let ending = Task { try await worker.run() }
     var context = welcome()

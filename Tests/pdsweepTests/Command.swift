@@ -32,8 +32,11 @@ final class Command: Sendable {
     process.executableURL = Self.program
     process.arguments = arguments
     process.currentDirectoryURL = laboratory.folder
-    process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "PDSWEEP_TARGET_PATH" }
-      .merging(more) { _, new in new }
+    var environment = ProcessInfo.processInfo.environment
+    environment["PDSWEEP_TARGET_PATH"] = nil
+    // Nothing of the user's is touched.
+    environment["XDG_CACHE_HOME"] = laboratory.folder.appending(path: "caches").path
+    process.environment = environment.merging(more) { _, new in new }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try FileHandle(forWritingTo: files.output)
     process.standardError = try FileHandle(forWritingTo: files.errors)

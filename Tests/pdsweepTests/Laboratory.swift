@@ -23,6 +23,12 @@ final class Laboratory: Sendable {
     try write(Self.sweep(steps: steps), to: sweepFile)
   }
 
+  /// Makes a folder with nothing in it, for a process that is to find nothing there.
+  init(empty: Void) throws {
+    folder = FileManager.default.temporaryDirectory.appending(path: "pdsweep-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  }
+
   deinit {
     try? FileManager.default.removeItem(at: folder)
   }

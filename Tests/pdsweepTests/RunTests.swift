@@ -33,7 +33,7 @@ struct RunTests {
     #expect(try RunReport(first).completedHere == Laboratory.cells)
     #expect(try RunReport(second).completedHere == 0)
     let plan = try await Command.run(["plan", "sweep.yaml", "--store", "tiny.sqlite"], in: laboratory)
-    #expect(plan.output.contains("in store"))
+    #expect(plan.output.contains("cached"))
     #expect(try laboratory.attempts("tiny.sqlite").values.allSatisfy { $0 == 1 })
   }
 

@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// Text in one language, cut into training, validation and test lines.
 public struct Corpus: Sendable {
   /// A part of a corpus.
@@ -19,17 +21,28 @@ public struct Corpus: Sendable {
 
   /// Reads a corpus and the cut beside it; a corpus without one is cut in the standard way.
   public init(path: String) throws(InputFileError) {
+    let cut = CorpusCut.path(besideText: path)
+    try self.init(path: path, name: path, cut: FileManager.default.fileExists(atPath: cut) ? cut : nil)
+  }
+
+  /// Reads a corpus whose files stand anywhere.
+  ///
+  /// - Parameters:
+  ///   - path: Where the text is.
+  ///   - name: The text's own name, which says whether it is JSONL.
+  ///   - cut: Where its cut is; `nil` where it is to be cut in the standard way.
+  public init(path: String, name: String, cut: String?) throws(InputFileError) {
     let bytes = try readFile(path)
-    let lines = try CorpusText(path: path, bytes: bytes).lines
+    let lines = try CorpusText(path: path, name: name, bytes: bytes).lines
     guard !lines.isEmpty else {
       throw InputFileError(file: path, problem: "expected lines of text, found none", advice: "check that it is text")
     }
     self.path = path
     self.lines = lines
-    if let cut = try CorpusCut(besideText: path, holding: bytes, lines: lines.count) {
-      self.cut = cut
+    if let cut {
+      self.cut = try CorpusCut(file: cut, of: path, holding: bytes, lines: lines.count)
     } else {
-      cut = try CorpusCut(standardFor: lines.count, of: path)
+      self.cut = try CorpusCut(standardFor: lines.count, of: path)
     }
   }
 

@@ -56,10 +56,8 @@ public struct CorpusCut: Sendable, Hashable {
     URL(fileURLWithPath: path).deletingPathExtension().path + ".cut.json"
   }
 
-  /// Reads the cut beside a text and checks that it belongs to it; `nil` if there is none.
-  init?(besideText path: String, holding text: [UInt8], lines: Int) throws(InputFileError) {
-    let file = Self.path(besideText: path)
-    guard FileManager.default.fileExists(atPath: file) else { return nil }
+  /// Reads the cut of the text at `path` and checks that it belongs to it.
+  init(file: String, of path: String, holding text: [UInt8], lines: Int) throws(InputFileError) {
     let stored: Stored
     do {
       stored = try JSONDecoder().decode(Stored.self, from: Data(try readFile(file)))

@@ -6,11 +6,12 @@ struct CorpusText {
 
   /// Reads a file. Names ending in `.jsonl` or `.ndjson` are JSONL; anything else is text.
   init(path: String) throws(InputFileError) {
-    try self.init(path: path, bytes: try readFile(path))
+    try self.init(path: path, name: path, bytes: try readFile(path))
   }
 
-  init(path: String, bytes: [UInt8]) throws(InputFileError) {
-    let name = path.lowercased()
+  /// Reads what the file at `path`, whose own name is `name`, holds.
+  init(path: String, name: String, bytes: [UInt8]) throws(InputFileError) {
+    let name = name.lowercased()
     let isJSONL = name.hasSuffix(".jsonl") || name.hasSuffix(".ndjson")
     var content = bytes[...]
     if content.starts(with: [0xef, 0xbb, 0xbf]) { content = content.dropFirst(3) }

@@ -124,24 +124,19 @@ extension Welcome {
 
 extension ProtoArtefact {
   init(_ artefact: Artefact) {
-    precondition(artefact.path.utf8.count <= WireProtocol.pathBytes, "a path is too long to be sent")
     digest = Data(artefact.digest.bytes)
     role = artefact.role.asName
-    path = artefact.path
+    name = artefact.name.asName
     size = UInt64(artefact.size)
   }
 }
 
 extension Artefact {
   init(_ artefact: ProtoArtefact) throws(WireError) {
-    try check(artefact.path.utf8.count, within: 1...WireProtocol.pathBytes, "the length of an artefact's path")
-    // Bytes, not characters: a combining mark after the slash would make another character of it.
-    guard artefact.path.utf8.first == UInt8(ascii: "/"), !artefact.path.utf8.contains(0) else {
-      throw .invalid(field: "an artefact's path", expected: "absolute")
-    }
     self.init(
       digest: try SweepWire.digest(Array(artefact.digest), "an artefact's digest"),
-      role: try name(artefact.role, "an artefact's role"), path: artefact.path,
+      role: try SweepWire.name(artefact.role, "an artefact's role"),
+      name: try SweepWire.name(artefact.name, "a file's name"),
       size: try bounded(artefact.size, 0...WireProtocol.artefactBytes, "an artefact's size"))
   }
 }

@@ -8,15 +8,15 @@ struct CellAttempt {
   let cell: CellSpecification
   let target: LoadedTarget
   let suite: EvaluationSuite
-  let artefacts: [Artefact]
+  let files: [LocalArtefact]
   private var tokens = 0
   private var evaluations: [EvaluationPoint] = []
 
-  init(cell: CellSpecification, target: LoadedTarget, suite: EvaluationSuite, artefacts: [Artefact]) {
+  init(cell: CellSpecification, target: LoadedTarget, suite: EvaluationSuite, files: [LocalArtefact]) {
     self.cell = cell
     self.target = target
     self.suite = suite
-    self.artefacts = artefacts
+    self.files = files
   }
 
   /// Runs the cell.
@@ -54,7 +54,7 @@ struct CellAttempt {
         throw CellFailure.refused("the cell names subcomponents, but no decomposition")
       }
       let decomposition = try Decomposition(
-        path: artefacts.required(digest), configuration: configuration)
+        path: files.required(digest).path, configuration: configuration)
       let subcomponents = try names.map { text in
         guard let name = SubcomponentName(text) else {
           throw CellFailure.refused("expected a subcomponent such as h.2.mlp.down_proj:2359, found \(text)")

@@ -1,6 +1,6 @@
 public import ContentHash
 public import SweepCore
-public import SweepWire
+internal import SweepWire
 
 /// The engine, as a worker sees it: it turns a cell into a result.
 ///
@@ -11,7 +11,7 @@ public protocol CellRunner {
   ///
   /// - Parameters:
   ///   - cell: what to run; its revision is this build's.
-  ///   - artefacts: the files that the cell names, each found to have the digest that the cell names it by.
+  ///   - files: the files that the cell names, each found to have the digest that the cell names it by.
   ///   - progress: to be called after every step; cheap.
   ///   - isCancelled: to be asked at least once every step; when it says so, the runner throws a failure of kind
   ///     `preempted` as soon as it can.
@@ -19,7 +19,7 @@ public protocol CellRunner {
   /// - Throws: `CellFailure`: `diverged` where a loss is not finite, `refusedInput` where the cell does not fit the
   ///   files, `engineFault` for the engine's own errors, `preempted` after a cancellation.
   mutating func run(
-    _ cell: CellSpecification, artefacts: [Artefact], progress: (CellProgress) -> Void, isCancelled: () -> Bool
+    _ cell: CellSpecification, files: [LocalArtefact], progress: (CellProgress) -> Void, isCancelled: () -> Bool
   ) throws(CellFailure) -> CellRun
 }
 
@@ -54,9 +54,9 @@ public struct CellRun: Sendable, Hashable {
   }
 }
 
-extension [Artefact] {
-  /// The path of the file with a digest; `nil` if it is not among these.
-  public func path(of digest: SHA256Digest) -> String? {
-    first { $0.digest == digest }?.path
+extension [LocalArtefact] {
+  /// The file with a digest; `nil` if it is not among these.
+  public func file(_ digest: SHA256Digest) -> LocalArtefact? {
+    first { $0.artefact.digest == digest }
   }
 }

@@ -1,7 +1,7 @@
 internal import ContentHash
 internal import LanguageModel
 public import SweepCore
-public import SweepWire
+internal import SweepWire
 
 /// Runs cells on the language-model engine.
 ///
@@ -14,14 +14,14 @@ public struct EngineRunner: CellRunner {
   /// Creates a runner that has loaded nothing yet.
   public init() {}
 
-  /// Runs a cell; see ``CellRunner/run(_:artefacts:progress:isCancelled:)``.
+  /// Runs a cell; see ``CellRunner/run(_:files:progress:isCancelled:)``.
   public mutating func run(
-    _ cell: CellSpecification, artefacts: [Artefact], progress: (CellProgress) -> Void, isCancelled: () -> Bool
+    _ cell: CellSpecification, files: [LocalArtefact], progress: (CellProgress) -> Void, isCancelled: () -> Bool
   ) throws(CellFailure) -> CellRun {
     do {
-      let target = try loadTarget(cell.target, artefacts)
-      let suite = try loadSuite(cell, target, artefacts)
-      var attempt = CellAttempt(cell: cell, target: target, suite: suite, artefacts: artefacts)
+      let target = try loadTarget(cell.target, files)
+      let suite = try loadSuite(cell, target, files)
+      var attempt = CellAttempt(cell: cell, target: target, suite: suite, files: files)
       return try attempt.run(progress: progress, isCancelled: isCancelled)
     } catch let failure as CellFailure {
       throw failure
@@ -33,20 +33,20 @@ public struct EngineRunner: CellRunner {
   }
 
   private mutating func loadTarget(
-    _ reference: TargetReference, _ artefacts: [Artefact]
+    _ reference: TargetReference, _ files: [LocalArtefact]
   ) throws -> LoadedTarget {
     let kept = target.flatMap { $0.serves(reference) ? $0 : nil }
-    let loaded = try kept ?? LoadedTarget(reference, artefacts)
+    let loaded = try kept ?? LoadedTarget(reference, files)
     target = loaded
     return loaded
   }
 
   private mutating func loadSuite(
-    _ cell: CellSpecification, _ target: LoadedTarget, _ artefacts: [Artefact]
+    _ cell: CellSpecification, _ target: LoadedTarget, _ files: [LocalArtefact]
   ) throws -> EvaluationSuite {
     let key = EvaluationSuite.Key(cell)
     if let suite, suite.key == key { return suite }
-    let loaded = try EvaluationSuite(key, target: target, artefacts: artefacts)
+    let loaded = try EvaluationSuite(key, target: target, files: files)
     suite = loaded
     return loaded
   }
@@ -58,11 +58,11 @@ final class LoadedTarget {
   let model: TargetModel
   let tokenizer: Tokenizer
 
-  init(_ reference: TargetReference, _ artefacts: [Artefact]) throws {
+  init(_ reference: TargetReference, _ files: [LocalArtefact]) throws {
     self.reference = reference
-    let configuration = try ModelConfiguration(file: artefacts.required(reference.configuration))
-    model = try TargetModel(checkpoint: artefacts.required(reference.weights), configuration: configuration)
-    tokenizer = try Tokenizer(path: artefacts.required(reference.tokenizer))
+    let configuration = try ModelConfiguration(file: files.required(reference.configuration).path)
+    model = try TargetModel(checkpoint: files.required(reference.weights).path, configuration: configuration)
+    tokenizer = try Tokenizer(path: files.required(reference.tokenizer).path)
   }
 
   /// Whether this is the model of a reference; the decomposition is read for each cell.
@@ -72,12 +72,12 @@ final class LoadedTarget {
   }
 }
 
-extension [Artefact] {
-  /// The path of a file that a cell names: the worker has checked that it is there.
-  func required(_ digest: SHA256Digest) throws(CellFailure) -> String {
-    guard let path = path(of: digest) else {
+extension [LocalArtefact] {
+  /// A file that a cell names: whoever runs the engine has checked that it is there.
+  func required(_ digest: SHA256Digest) throws(CellFailure) -> LocalArtefact {
+    guard let file = file(digest) else {
       throw CellFailure(kind: .engineFault, message: "no artefact with SHA-256 \(digest) reached the engine")
     }
-    return path
+    return file
   }
 }

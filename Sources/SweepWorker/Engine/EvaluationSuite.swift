@@ -1,4 +1,3 @@
-internal import Foundation
 internal import LanguageModel
 internal import SweepCore
 internal import SweepWire
@@ -34,7 +33,7 @@ final class EvaluationSuite {
   private let evaluator: Evaluator
   private var base: [SplitLosses]?
 
-  init(_ key: Key, target: LoadedTarget, artefacts: [Artefact]) throws {
+  init(_ key: Key, target: LoadedTarget, files: [LocalArtefact]) throws {
     self.key = key
     evaluator = Evaluator(model: target.model)
     startToken = try target.tokenizer.startToken(key.start)
@@ -46,14 +45,9 @@ final class EvaluationSuite {
     }
     var parts: [Part] = []
     for reference in key.corpora {
-      // The cut, where there is one, lies beside the text.
-      let path = try artefacts.required(reference.text)
-      let cut = CorpusCut.path(besideText: path)
-      guard reference.cut != nil || !FileManager.default.fileExists(atPath: cut) else {
-        throw CellFailure.refused(
-          "\(cut): expected no cut file, as when the sweep was planned, found one; start the coordinator again")
-      }
-      let corpus = try Corpus(path: path)
+      let text = try files.required(reference.text)
+      let cut = try reference.cut.map { digest throws(CellFailure) in try files.required(digest).path }
+      let corpus = try Corpus(path: text.path, name: text.artefact.name, cut: cut)
       var windows: [EvaluationSplit: [TokenWindow]] = [:]
       for (split, part) in [(EvaluationSplit.validation, Corpus.Split.validation), (.test, .test)] {
         windows[split] = try corpus.evaluationWindows(

@@ -1,4 +1,5 @@
 internal import ContentHash
+internal import Foundation
 internal import SweepCore
 internal import SweepWire
 
@@ -18,12 +19,14 @@ enum FromEngine: Sendable, Hashable {
   case alive(AttemptProgress?)
   /// The attempt has ended; it can take another.
   case finished(AttemptID, AttemptOutcome)
+  /// The attempt has not been run: these files are not what they were. It can take another.
+  case stale(AttemptID, [SHA256Digest])
 }
 
 /// What an engine is given to run.
 struct EngineJob: Sendable, Hashable {
   var cell: LeasedCell
-  var artefacts: [Artefact]
+  var files: [LocalArtefact]
 }
 
 /// Turns what a supervisor and an engine say into frames and back.
@@ -46,12 +49,16 @@ enum EngineFrames {
       writer.put(job.cell.attempt.number)
       writer.put(UInt64(job.cell.index))
       writer.put(job.cell.cell)
-      writer.put(UInt32(job.artefacts.count))
-      for artefact in job.artefacts {
-        writer.put(artefact.digest.bytes)
-        writer.put(artefact.role)
-        writer.put(artefact.path)
-        writer.put(UInt64(artefact.size))
+      writer.put(UInt32(job.files.count))
+      for file in job.files {
+        writer.put(file.artefact.digest.bytes)
+        writer.put(file.artefact.role)
+        writer.put(file.artefact.name)
+        writer.put(UInt64(file.artefact.size))
+        writer.put(file.path)
+        writer.put(UInt64(file.stamp.size))
+        writer.put(file.stamp.changed.timeIntervalSinceReferenceDate.bitPattern)
+        writer.put(UInt64(file.stamp.number))
       }
     case .cancel(let attempt):
       writer.put(UInt8(2))
@@ -85,6 +92,11 @@ enum EngineFrames {
       writer.put(attempt.number)
       writer.put(failure.kind.rawValue)
       writer.put(failure.message)
+    case .stale(let attempt, let digests):
+      writer.put(UInt8(5))
+      writer.put(attempt.number)
+      writer.put(UInt32(digests.count))
+      for digest in digests { writer.put(digest.bytes) }
     }
     return writer.frame
   }
@@ -99,17 +111,10 @@ enum EngineFrames {
       let index = try reader.number(atMost: UInt64(Int.max))
       let cell = try reader.bytes(atMost: WireProtocol.cellBytes)
       let count = try reader.length(atMost: WireProtocol.listCount)
-      var artefacts: [Artefact] = []
-      for _ in 0..<count {
-        artefacts.append(
-          Artefact(
-            digest: try reader.digest(), role: try reader.text(atMost: WireProtocol.nameBytes),
-            path: try reader.text(atMost: WireProtocol.pathBytes),
-            size: Int(try reader.number(atMost: UInt64(WireProtocol.artefactBytes)))))
-      }
+      var files: [LocalArtefact] = []
+      for _ in 0..<count { files.append(try reader.file()) }
       message = .run(
-        EngineJob(
-          cell: LeasedCell(attempt: attempt, index: Int(index), cell: cell, artefacts: []), artefacts: artefacts))
+        EngineJob(cell: LeasedCell(attempt: attempt, index: Int(index), cell: cell, artefacts: []), files: files))
     case 2: message = .cancel(try reader.attempt())
     case let kind: throw EngineFrameError("expected a kind of message to an engine, found \(kind)")
     }
@@ -149,6 +154,11 @@ enum EngineFrames {
       }
       message = .finished(
         attempt, .failure(CellFailure(kind: kind, message: try reader.text(atMost: mostBytes))))
+    case 5:
+      let attempt = try reader.attempt()
+      var digests: [SHA256Digest] = []
+      for _ in 0..<(try reader.length(atMost: WireProtocol.listCount)) { digests.append(try reader.digest()) }
+      message = .stale(attempt, digests)
     case let kind: throw EngineFrameError("expected a kind of message from an engine, found \(kind)")
     }
     try reader.end()
@@ -255,6 +265,18 @@ private struct FrameReader {
       throw EngineFrameError("expected a digest of 32 bytes, found fewer")
     }
     return digest
+  }
+
+  mutating func file() throws(EngineFrameError) -> LocalArtefact {
+    let artefact = Artefact(
+      digest: try digest(), role: try text(atMost: WireProtocol.nameBytes),
+      name: try text(atMost: WireProtocol.nameBytes),
+      size: Int(try number(atMost: UInt64(WireProtocol.artefactBytes))))
+    let path = try text(atMost: 1 << 16)
+    let size = Int(try number(atMost: UInt64(Int.max)))
+    let changed = Date(timeIntervalSinceReferenceDate: Double(bitPattern: try number()))
+    let stamp = FileStamp(size: size, changed: changed, number: Int(try number(atMost: UInt64(Int.max))))
+    return LocalArtefact(artefact: artefact, path: path, stamp: stamp)
   }
 
   /// Throws if something is left.

@@ -84,8 +84,8 @@ final class EnginePool: WorkerEngines {
   }
 
   /// Has the engine of a slot, which is ready and idle, run a cell.
-  func run(slot: Int, _ cell: LeasedCell, artefacts: [Artefact]) {
-    link(of: slot).run(EngineJob(cell: cell, artefacts: artefacts))
+  func run(slot: Int, _ cell: LeasedCell, files: [LocalArtefact]) {
+    link(of: slot).run(EngineJob(cell: cell, files: files))
   }
 
   /// Tells the engine of a slot to end its attempt early.
@@ -199,6 +199,10 @@ private final class EngineLink: Sendable {
         guard attempt == state.attempt else { return nil }
         state.attempt = nil
         return .finished(slot: slot, attempt, outcome)
+      case .stale(let attempt, let digests):
+        guard attempt == state.attempt else { return nil }
+        state.attempt = nil
+        return .stale(slot: slot, attempt, digests)
       }
     }
     guard let event else { throw EngineFrameError("expected news of the cell that it was given, found other news") }

@@ -37,8 +37,8 @@ public struct EngineServer: Sendable {
   public func serve(input: FileHandle, output: FileHandle) throws(EngineInputError) {
     let output = FrameOutput(output)
     defer { output.close() }
-    let thread = EngineThread.start(signature: signature, clock: clock, makeRunner: makeRunner) { attempt, outcome in
-      output.write(EngineFrames.encode(.finished(attempt, outcome)))
+    let thread = EngineThread.start(signature: signature, clock: clock, makeRunner: makeRunner) { news in
+      output.write(EngineFrames.encode(news))
     }
     defer { thread.close() }
     output.write(EngineFrames.encode(.ready))

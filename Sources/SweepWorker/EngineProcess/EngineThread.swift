@@ -33,7 +33,7 @@ final class EngineThread: Sendable {
   private let wake = DispatchSemaphore(value: 0)
   private let signature: EngineSignature
   private let clock: any WorkerClock
-  private let onFinished: @Sendable (AttemptID, AttemptOutcome) -> Void
+  private let onFinished: @Sendable (FromEngine) -> Void
 
   /// Starts the thread.
   ///
@@ -42,7 +42,7 @@ final class EngineThread: Sendable {
   ///   - onFinished: called on the thread after every job.
   static func start(
     signature: EngineSignature, clock: any WorkerClock, makeRunner: @escaping @Sendable () -> any CellRunner,
-    onFinished: @escaping @Sendable (AttemptID, AttemptOutcome) -> Void
+    onFinished: @escaping @Sendable (FromEngine) -> Void
   ) -> EngineThread {
     let engine = EngineThread(signature: signature, clock: clock, onFinished: onFinished)
     let thread = Thread { engine.serve(makeRunner) }
@@ -55,7 +55,7 @@ final class EngineThread: Sendable {
 
   private init(
     signature: EngineSignature, clock: any WorkerClock,
-    onFinished: @escaping @Sendable (AttemptID, AttemptOutcome) -> Void
+    onFinished: @escaping @Sendable (FromEngine) -> Void
   ) {
     self.signature = signature
     self.clock = clock
@@ -96,43 +96,63 @@ final class EngineThread: Sendable {
 
   private func serve(_ makeRunner: () -> any CellRunner) {
     var runner: (any CellRunner)?
-    var check = ArtefactCheck()
     while true {
       wake.wait()
       let (job, isClosed) = state.withLock { ($0.job, $0.isClosed) }
       if isClosed { return }
       guard let job else { continue }
       var ready = runner ?? makeRunner()
-      let outcome: AttemptOutcome
-      do throws(CellFailure) {
-        outcome = .result(try run(job, on: &ready, &check))
-      } catch {
-        outcome = .failure(error)
-      }
+      let news = run(job, on: &ready)
       runner = ready
       state.withLock { state in
         state.job = nil
         state.progress = nil
       }
-      onFinished(job.cell.attempt, outcome)
+      onFinished(news)
     }
   }
 
-  private func run(
-    _ job: EngineJob, on runner: inout any CellRunner, _ check: inout ArtefactCheck
+  /// Runs a job whose files are what they were when they were looked at, and stay so: the numbers of a cell are of no
+  /// file in particular otherwise.
+  private func run(_ job: EngineJob, on runner: inout any CellRunner) -> FromEngine {
+    let attempt = job.cell.attempt
+    let changed = job.files.filter(\.hasChanged)
+    guard changed.isEmpty else { return .stale(attempt, changed.map(\.artefact.digest)) }
+    let outcome: AttemptOutcome
+    do throws(CellFailure) {
+      outcome = .result(try result(of: job, on: &runner))
+    } catch {
+      outcome = .failure(error)
+    }
+    if let changed = job.files.first(where: \.hasChanged) {
+      let message =
+        "\(changed.artefact.role): \(changed.path): the file was changed while the cell ran; "
+        + "put it back as it was, or stop the sweep and start the coordinator again"
+      return .finished(attempt, .failure(CellFailure(kind: .engineFault, message: message)))
+    }
+    return .finished(attempt, outcome)
+  }
+
+  private func result(
+    of job: EngineJob, on runner: inout any CellRunner
   ) throws(CellFailure) -> AttemptResult {
     let attempt = job.cell.attempt
     let specification = try CellSpecification(leased: job.cell)
-    let artefacts = try check.artefacts(of: specification, among: job.artefacts)
+    for (role, digest) in specification.files {
+      guard job.files.contains(where: { $0.artefact.digest == digest }) else {
+        throw .refused(
+          "\(role): expected the coordinator to offer a file with SHA-256 \(digest), found none; "
+            + "start the coordinator again on the sweep file")
+      }
+    }
     let start = clock.now
-    let run = try runner.run(specification, artefacts: artefacts) { progress in
+    let run = try runner.run(specification, files: job.files) { progress in
       let progress = AttemptProgress(
         attempt: attempt, step: progress.step, steps: progress.steps, loss: progress.loss)
       state.withLock { $0.progress = progress }
     } isCancelled: {
       state.withLock { $0.cancelled == attempt || $0.isClosed }
     }
-    try check.confirm(artefacts)
     let seconds = (clock.now - start) / .seconds(1)
     let report = AttemptReport(
       wallSeconds: seconds, tokensPerSecond: seconds > 0 ? Double(run.tokens) / seconds : 0, host: signature.host,
@@ -146,4 +166,9 @@ final class EngineThread: Sendable {
     return AttemptResult(
       attempt: attempt, fingerprint: specification.fingerprint, result: result, report: CanonicalJSON.encode(report))
   }
+}
+
+extension LocalArtefact {
+  /// Whether the file is not what it was when its digest was computed.
+  fileprivate var hasChanged: Bool { FileStamp(path: path) != stamp }
 }

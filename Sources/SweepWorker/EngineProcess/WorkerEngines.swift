@@ -13,7 +13,7 @@ public protocol WorkerEngines: Sendable {
   func kill(slot: Int)
 
   /// Has the engine of a slot, which is ready and idle, run a cell.
-  func run(slot: Int, _ cell: LeasedCell, artefacts: [Artefact])
+  func run(slot: Int, _ cell: LeasedCell, files: [LocalArtefact])
 
   /// Tells the engine of a slot to end its attempt early.
   func cancel(slot: Int, _ attempt: AttemptID)

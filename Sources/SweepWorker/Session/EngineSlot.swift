@@ -43,14 +43,16 @@ struct EngineSlot: Sendable {
 
   /// The attempt that an engine has.
   struct Running: Sendable {
+    let lease: WorkerSession.Lease
     var progress: AttemptProgress
     /// The coordinator wants no word of it.
     var isRevoked = false
     /// When it was told to end early.
     var cancelled: Instant?
 
-    init(_ attempt: AttemptID) {
-      progress = AttemptProgress(attempt: attempt, step: 0, steps: 0, loss: nil)
+    init(_ lease: WorkerSession.Lease) {
+      self.lease = lease
+      progress = AttemptProgress(attempt: lease.cell.attempt, step: 0, steps: 0, loss: nil)
     }
   }
 

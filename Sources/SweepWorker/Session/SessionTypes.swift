@@ -1,3 +1,4 @@
+public import ContentHash
 public import SweepCore
 public import SweepWire
 
@@ -67,6 +68,11 @@ extension WorkerSession {
     case progressed(slot: Int, AttemptProgress)
     /// The engine of a slot has ended the attempt that it ran, and is ready for another.
     case finished(slot: Int, AttemptID, AttemptOutcome)
+    /// The engine of a slot has not run the attempt: these of its files are not what they were when they were looked at.
+    /// It is ready for another.
+    case stale(slot: Int, AttemptID, [SHA256Digest])
+    /// Whoever keeps the files has something to say.
+    case kept(ArtefactReport)
     /// The engine of a slot has ended, or could not be started: once for each ``Action/startEngine(slot:)``.
     case engineEnded(slot: Int, EngineEnd)
     /// The process was told to stop; what runs may go on for `grace`.
@@ -87,10 +93,12 @@ extension WorkerSession {
     case startEngine(slot: Int)
     /// End the engine of a slot by force. It reports ``Event/engineEnded(slot:_:)`` all the same.
     case killEngine(slot: Int)
-    /// Have the engine of a slot run a cell. It is idle.
-    case run(slot: Int, LeasedCell, artefacts: [Artefact])
+    /// Have the engine of a slot run a cell. It is idle, and the files are here.
+    case run(slot: Int, LeasedCell, files: [LocalArtefact])
     /// Tell the engine of a slot to end its attempt early. It reports ``Event/finished(slot:_:_:)`` all the same.
     case cancel(slot: Int, AttemptID)
+    /// Tell whoever keeps the files.
+    case keep(ArtefactCommand)
     /// Tell people.
     case note(Note)
     /// The last action: send what waits, close the connection, end all engines, end.
@@ -107,6 +115,12 @@ extension WorkerSession {
     case dropped([AttemptID])
     /// A message was out of place or unreadable.
     case ignored(String)
+    /// A file is fetched, from this byte on.
+    case fetching(Artefact, from: Int)
+    /// Another process on this machine fetches a file; it is waited for.
+    case fetchedByAnother(Artefact)
+    /// A file cannot be had, and the cells that wait for it cannot be run here.
+    case noFile(CellFailure)
     /// The engine of a slot has ended; another is started after the pause, if there is one.
     case engineEnded(slot: Int, reason: String, pause: Duration?)
   }

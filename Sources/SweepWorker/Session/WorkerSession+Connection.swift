@@ -56,6 +56,7 @@ extension WorkerSession {
     let pause = longest * Double.random(in: 0.5...1, using: &generator)
     phase = .pausing(until: now + pause)
     for index in outcomes.indices { outcomes[index].sent = nil }
+    shelf.disconnect()
     actions += [.note(.lost(loss, pause: pause)), .disconnect]
     if let patience = configuration.giveUpAfter, losses > 1, now >= lastContact + patience {
       end(.gaveUp(after: now - lastContact), &actions)
@@ -76,7 +77,9 @@ extension WorkerSession {
         beat(now, &actions)
       }
     }
+    if case .ended = phase { return }
     watchEngines(&actions)
+    shelf.askAgain(now, &actions)
     if case .stopping(let cancelling, let leaving, _) = intent {
       if now >= cancelling { cancelRunning(&actions) }
       if now >= leaving { leave(&actions) }
@@ -108,7 +111,7 @@ extension WorkerSession {
     }
   }
 
-  /// Tells the coordinator of a credit that has changed and of outcomes that it has not been sent.
+  /// Tells the coordinator of a credit that has changed and of outcomes that it has not been sent, and asks for files.
   mutating func sayWhatChanged(_ now: Instant, _ actions: inout [Action]) {
     switch phase {
     case .created, .greeting, .pausing, .ended: return
@@ -123,6 +126,7 @@ extension WorkerSession {
         outcomes[index].sent = now
         messages.append(outcomes[index].message)
       }
+      messages += shelf.requests(lostAfter: lostAfter, now).map { .artefactRequest($0) }
       if !messages.isEmpty { actions.append(.send(messages)) }
     }
   }

@@ -5,17 +5,17 @@ internal import SweepWire
 
 extension WorkerSession {
   mutating func stopRequested(_ grace: Duration, _ now: Instant, _ actions: inout [Action]) {
-    stop(after: grace, .told, now)
+    stop(after: grace, .told, now, &actions)
     if case .stopping(let cancelling, _, _) = intent, now >= cancelling { cancelRunning(&actions) }
   }
 
   /// No engine runs, and none will.
-  mutating func becomeUnfit(_ reason: String, _ now: Instant) {
-    handBack("no engine of this worker can be kept running: \(reason)", .workerUnfit)
-    stop(after: .zero, .unfit(reason), now)
+  mutating func becomeUnfit(_ reason: String, _ now: Instant, _ actions: inout [Action]) {
+    handBack("no engine of this worker can be kept running: \(reason)", as: .workerUnfit, &actions)
+    stop(after: .zero, .unfit(reason), now, &actions)
   }
 
-  private mutating func stop(after grace: Duration, _ new: Cause, _ now: Instant) {
+  private mutating func stop(after grace: Duration, _ new: Cause, _ now: Instant, _ actions: inout [Action]) {
     var (cancelling, leaving, cause) = (now + grace, now + grace + configuration.farewell, new)
     switch intent {
     case .working, .draining: break
@@ -24,7 +24,7 @@ extension WorkerSession {
       (cancelling, leaving, cause) = (min(cancelling, earlier), min(leaving, earlierLeaving), first)
     }
     intent = .stopping(cancelling: cancelling, leaving: leaving, cause)
-    handBack("the worker was told to stop")
+    handBack("the worker was told to stop", &actions)
   }
 
   /// Ends a session that wants no more cells and holds nothing any more.

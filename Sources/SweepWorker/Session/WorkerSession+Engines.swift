@@ -1,23 +1,32 @@
+internal import ContentHash
 internal import SweepCore
 internal import SweepWire
 
 // Leases and the engines that run them.
 
 extension WorkerSession {
-  /// Starts waiting cells on idle engines. A worker that ends has none waiting: it hands them back first.
+  /// Starts waiting cells on idle engines: the first whose files are here. A worker that ends has none waiting: it hands
+  /// them back first.
   mutating func runNext(_ actions: inout [Action]) {
     switch phase {
     case .created, .ended: return
     case .greeting, .pausing, .admitted: break
     }
-    guard let welcome else { return }
     for slot in slots.indices {
       guard !waiting.isEmpty else { return }
       guard case .idle = slots[slot].engine else { continue }
-      let cell = waiting.removeFirst()
-      slots[slot].engine = .running(EngineSlot.Running(cell.attempt))
-      actions.append(.run(slot: slot, cell, artefacts: welcome.artefacts))
+      guard let (index, files) = firstRunnable() else { return }
+      let lease = waiting.remove(at: index)
+      slots[slot].engine = .running(EngineSlot.Running(lease))
+      actions.append(.run(slot: slot, lease.cell, files: files))
     }
+  }
+
+  private func firstRunnable() -> (index: Int, files: [LocalArtefact])? {
+    for index in waiting.indices {
+      if let files = shelf.files(waiting[index].files) { return (index, files) }
+    }
+    return nil
   }
 
   mutating func engineReady(_ slot: Int) {
@@ -38,16 +47,11 @@ extension WorkerSession {
     }
   }
 
-  mutating func finished(_ slot: Int, _ attempt: AttemptID, _ outcome: AttemptOutcome) {
-    slots[slot].lastSign = listened
-    guard let ended = slots[slot].running, ended.progress.attempt == attempt else {
-      preconditionFailure("the end of an attempt that does not run")
-    }
-    switch slots[slot].engine {
-    case .running: slots[slot].engine = .idle
-    case .ending(_, let fault): slots[slot].engine = .ending(nil, fault)
-    case .starting, .idle, .resting, .abandoned: preconditionFailure("an engine that runs nothing")
-    }
+  mutating func finished(
+    _ slot: Int, _ attempt: AttemptID, _ outcome: AttemptOutcome, _ actions: inout [Action]
+  ) {
+    let ended = take(attempt, from: slot)
+    shelf.release(ended.lease.files, &actions)
     guard !ended.isRevoked else { return }
     switch outcome {
     case .result(let result): keep(.result(result), of: attempt)
@@ -55,16 +59,74 @@ extension WorkerSession {
     }
   }
 
+  /// Has the files of an attempt looked at again, and the attempt run after that.
+  mutating func stale(
+    _ slot: Int, _ attempt: AttemptID, _ digests: [SHA256Digest], _ actions: inout [Action]
+  ) {
+    let ended = take(attempt, from: slot)
+    var lease = ended.lease
+    lease.rechecks += 1
+    guard !ended.isRevoked, case .working = intent, lease.rechecks <= Self.mostRechecks else {
+      shelf.release(lease.files, &actions)
+      guard !ended.isRevoked else { return }
+      var failure = CellFailure(kind: .preempted, message: "the worker takes no more cells")
+      if lease.rechecks > Self.mostRechecks {
+        failure = CellFailure(kind: .engineFault, message: "the files of the cell were changed again and again")
+      }
+      return keep(.failure(attempt: attempt, failure), of: attempt)
+    }
+    shelf.recheck(digests, &actions)
+    // One of them may have been lost since the cell was started; it is needed again.
+    lease.files = shelf.retain(lease.artefacts, &actions)
+    shelf.release(ended.lease.files, &actions)
+    waiting.insert(lease, at: 0)
+  }
+
+  /// How often the files of an attempt may be found changed.
+  private static let mostRechecks = 3
+
+  /// Takes the attempt that an engine has from it.
+  private mutating func take(_ attempt: AttemptID, from slot: Int) -> EngineSlot.Running {
+    slots[slot].lastSign = listened
+    guard let running = slots[slot].running, running.progress.attempt == attempt else {
+      preconditionFailure("the end of an attempt that does not run")
+    }
+    switch slots[slot].engine {
+    case .running: slots[slot].engine = .idle
+    case .ending(_, let fault): slots[slot].engine = .ending(nil, fault)
+    case .starting, .idle, .resting, .abandoned: preconditionFailure("an engine that runs nothing")
+    }
+    return running
+  }
+
+  /// Takes in what whoever keeps the files says.
+  mutating func kept(_ report: ArtefactReport, _ now: Instant, _ actions: inout [Action]) {
+    let othersRun = slots.contains { $0.running != nil }
+    if let loss = shelf.take(report, othersRun: othersRun, now, &actions) { lost(loss, &actions) }
+  }
+
+  /// Fails the cells that wait for a file that cannot be had.
+  mutating func lost(_ loss: ArtefactShelf.Loss, _ actions: inout [Action]) {
+    actions.append(.note(.noFile(loss.failure)))
+    for lease in waiting where lease.files.contains(where: { $0.digest == loss.digest }) {
+      keep(.failure(attempt: lease.cell.attempt, loss.failure), of: lease.cell.attempt)
+      shelf.release(lease.files, &actions)
+    }
+    waiting.removeAll { $0.files.contains { $0.digest == loss.digest } }
+  }
+
   /// Reports what the engine had, and sees to another.
   mutating func engineEnded(_ slot: Int, _ end: EngineEnd, _ now: Instant, _ actions: inout [Action]) {
     let failure = failure(of: slots[slot].engine, end)
-    if let running = slots[slot].running, !running.isRevoked {
-      keep(.failure(attempt: running.progress.attempt, failure), of: running.progress.attempt)
+    if let running = slots[slot].running {
+      shelf.release(running.lease.files, &actions)
+      let attempt = running.progress.attempt
+      if !running.isRevoked { keep(.failure(attempt: attempt, failure), of: attempt) }
     }
     let pause = slots[slot].end(at: listened)
     actions.append(.note(.engineEnded(slot: slot, reason: failure.message, pause: pause)))
     let isUnfit = slots.allSatisfy { if case .abandoned = $0.engine { true } else { false } }
-    if isUnfit { becomeUnfit(failure.message, now) }
+    if isUnfit { becomeUnfit(failure.message, now, &actions) }
   }
 
   /// What an engine's end means for the attempt that it had.
@@ -127,17 +189,19 @@ extension WorkerSession {
   }
 
   /// Turns leases that have not been started into failures that say nothing about their cells.
-  mutating func handBack(_ reason: String, _ kind: CellFailure.Kind = .preempted) {
-    for cell in waiting {
-      keep(.failure(attempt: cell.attempt, CellFailure(kind: kind, message: reason)), of: cell.attempt)
+  mutating func handBack(_ reason: String, as kind: CellFailure.Kind = .preempted, _ actions: inout [Action]) {
+    for lease in waiting {
+      let attempt = lease.cell.attempt
+      keep(.failure(attempt: attempt, CellFailure(kind: kind, message: reason)), of: attempt)
+      shelf.release(lease.files, &actions)
     }
     waiting = []
   }
 
   /// Hands back what would wait for engines that are not there: other workers may have some.
-  mutating func handBackFromDeadEngines() {
+  mutating func handBackFromDeadEngines(_ actions: inout [Action]) {
     guard !slots.contains(where: \.isPromising) else { return }
-    handBack("no engine of this worker runs at the moment")
+    handBack("no engine of this worker runs at the moment", &actions)
   }
 }
 

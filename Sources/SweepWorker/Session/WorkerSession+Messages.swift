@@ -26,9 +26,12 @@ extension WorkerSession {
       case .lease(let cells): leased(cells, &actions)
       case .acknowledge(let attempts): forget(attempts)
       case .revoke(let attempts): revoked(attempts, &actions)
-      case .drain: drain()
+      case .drain: drain(&actions)
       case .refuse(let reason): end(.refused(reason), &actions)
-      case .artefactChunk, .artefactMissing: ignore("an artefact that was not asked for", &actions)
+      case .artefactChunk(let chunk):
+        if !shelf.take(chunk, now, &actions) { ignore("a part of an artefact that was not asked for", &actions) }
+      case .artefactMissing(let digest, let reason):
+        if let loss = shelf.take(missing: digest, reason, &actions) { lost(loss, &actions) }
       }
     }
   }
@@ -61,6 +64,7 @@ extension WorkerSession {
   /// Forgets leases whose numbers mean nothing to the coordinator.
   private mutating func dropLeases(_ actions: inout [Action]) {
     actions.append(.note(.dropped(held.map(\.attempt))))
+    for lease in waiting { shelf.release(lease.files, &actions) }
     waiting = []
     outcomes = []
     cancelRunning(&actions)
@@ -75,7 +79,8 @@ extension WorkerSession {
   private mutating func revoked(_ attempts: [AttemptID], _ actions: inout [Action]) {
     forget(attempts)
     let unwanted = Set(attempts)
-    waiting.removeAll { unwanted.contains($0.attempt) }
+    for lease in waiting where unwanted.contains(lease.cell.attempt) { shelf.release(lease.files, &actions) }
+    waiting.removeAll { unwanted.contains($0.cell.attempt) }
     cancelRunning(&actions) { unwanted.contains($0) }
     for slot in slots.indices {
       slots[slot].updateRunning { running in
@@ -84,16 +89,17 @@ extension WorkerSession {
     }
   }
 
-  private mutating func drain() {
+  private mutating func drain(_ actions: inout [Action]) {
     switch intent {
     case .working:
       intent = .draining
-      handBack("the coordinator drains this worker")
+      handBack("the coordinator drains this worker", &actions)
     case .draining, .stopping: break
     }
   }
 
   private mutating func leased(_ cells: [LeasedCell], _ actions: inout [Action]) {
+    guard let welcome else { preconditionFailure("leases come after the welcome") }
     var known = Set(held.map(\.attempt)).union(slots.compactMap { $0.running?.progress.attempt })
     for cell in cells {
       guard !known.contains(cell.attempt) else {
@@ -106,11 +112,18 @@ extension WorkerSession {
         continue
       }
       known.insert(cell.attempt)
-      waiting.append(cell)
+      guard cell.artefacts.allSatisfy(welcome.artefacts.indices.contains) else {
+        let reason =
+          "cell \(cell.index): expected files among the \(welcome.artefacts.count) of the welcome, found others"
+        keep(.failure(attempt: cell.attempt, .refused(reason)), of: cell.attempt)
+        continue
+      }
+      let artefacts = cell.artefacts.map { welcome.artefacts[$0] }
+      waiting.append(Lease(cell: cell, artefacts: artefacts, files: shelf.retain(artefacts, &actions)))
     }
     switch intent {
     case .working: break
-    case .draining, .stopping: handBack("the worker takes no more cells")
+    case .draining, .stopping: handBack("the worker takes no more cells", &actions)
     }
   }
 }

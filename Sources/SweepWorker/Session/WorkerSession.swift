@@ -59,6 +59,16 @@ public struct WorkerSession: Sendable {
     case unfit(String)
   }
 
+  /// A cell that has been leased and has not ended.
+  struct Lease: Sendable {
+    let cell: LeasedCell
+    /// The files that it needs.
+    let artefacts: [Artefact]
+    var files: [ArtefactTicket]
+    /// How often an engine found them changed.
+    var rechecks = 0
+  }
+
   /// The outcome of an attempt, kept until it is acknowledged.
   struct Outcome: Sendable {
     var attempt: AttemptID
@@ -75,9 +85,11 @@ public struct WorkerSession: Sendable {
   /// The latest welcome; kept while cut off.
   var welcome: Welcome?
   /// Leases not started, in the order in which they came.
-  var waiting: [LeasedCell] = []
+  var waiting: [Lease] = []
   /// The worker's slots, from the start on.
   var slots: [EngineSlot] = []
+  /// The files that cells need.
+  var shelf = ArtefactShelf()
   var outcomes: [Outcome] = []
   /// When the coordinator was last heard of, or the worker started.
   var lastContact = Instant(nanoseconds: 0)
@@ -112,7 +124,9 @@ public struct WorkerSession: Sendable {
     case .pausing(let until): deadlines.append(until)
     case .admitted(let admission):
       deadlines += [admission.nextHeartbeat, admission.lastHeard + lostAfter]
+      if let request = shelf.requestDeadline(lostAfter: lostAfter) { deadlines.append(request) }
     }
+    if let again = shelf.nextDeadline { deadlines.append(again) }
     if case .stopping(let cancelling, let leaving, _) = intent {
       deadlines.append(hasUncancelled ? cancelling : leaving)
     }
@@ -145,12 +159,15 @@ public struct WorkerSession: Sendable {
     case .engineReady(let slot): engineReady(slot)
     case .engineAlive(let slot): slots[slot].lastSign = listened
     case .progressed(let slot, let progress): progressed(slot, progress)
-    case .finished(let slot, let attempt, let outcome): finished(slot, attempt, outcome)
+    case .finished(let slot, let attempt, let outcome): finished(slot, attempt, outcome, &actions)
+    case .stale(let slot, let attempt, let digests): stale(slot, attempt, digests, &actions)
+    case .kept(let report): kept(report, now, &actions)
     case .engineEnded(let slot, let end): engineEnded(slot, end, now, &actions)
     case .stopRequested(let grace): stopRequested(grace, now, &actions)
     case .timeReached: timeReached(now, &actions)
     }
-    handBackFromDeadEngines()
+    if case .ended = phase { return actions }
+    handBackFromDeadEngines(&actions)
     runNext(&actions)
     sayWhatChanged(now, &actions)
     endIfDone(&actions)
@@ -166,7 +183,7 @@ public struct WorkerSession: Sendable {
       AttemptProgress(attempt: attempt, step: 0, steps: 0, loss: nil)
     }
     let runs = slots.compactMap { slot in slot.running.flatMap { $0.isRevoked ? nil : $0.progress } }
-    return outcomes.map { bare($0.attempt) } + runs + waiting.map { bare($0.attempt) }
+    return outcomes.map { bare($0.attempt) } + runs + waiting.map { bare($0.cell.attempt) }
   }
 
   /// Unfinished leases that the worker wants to hold: none while no engine could run them.

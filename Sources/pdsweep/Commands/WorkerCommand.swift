@@ -14,8 +14,11 @@ struct WorkerCommand: AsyncParsableCommand {
     discussion: """
       Connects to a coordinator, runs the cells that it leases and gives it the results, until it has no more. Cells run \
       in engine processes, one for each slot and each on one core. An engine that dies is reported at once with the way \
-      it ended, and started again; its cell runs elsewhere, at most three times. It reads the model, the \
-      decompositions and the corpora at the paths that they have on the coordinator's machine, and checks their digests.
+      it ended, and started again; its cell runs elsewhere, at most three times.
+
+      A worker needs no files: the model, the decompositions and the corpora come from the coordinator into the --cache \
+      folder, where they are checked by their SHA-256 and kept for next time, the least recently used going first when \
+      --cache-size is reached. Workers of one machine share the folder.
 
       A worker that loses its coordinator goes on with what it runs and keeps trying to connect; results wait until \
       they are acknowledged. Ctrl-C or SIGTERM hands back what has not started, gives what runs --grace seconds to \
@@ -50,6 +53,16 @@ struct WorkerCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Cells to run at a time, each on a core. (default: auto, the cores)", valueName: "number"))
   var slots = SlotCount.auto
 
+  @Option(
+    help: ArgumentHelp(
+      "The folder for files from the coordinator. (default: pdsweep in $XDG_CACHE_HOME or ~/.cache)",
+      valueName: "folder"),
+    completion: .directory)
+  var cache: String?
+
+  @Option(help: ArgumentHelp("What the files in the cache may take together, GiB.", valueName: "GiB"))
+  var cacheSize = 32.0
+
   @Option(help: ArgumentHelp("Seconds that running cells have to finish after SIGTERM.", valueName: "seconds"))
   var grace = 10
 
@@ -65,6 +78,9 @@ struct WorkerCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard patience > 0 else { throw ValidationError("expected --patience of at least 1 second, found \(patience)") }
+    guard cacheSize > 0, cacheSize <= 1e6 else {
+      throw ValidationError("expected --cache-size of more than 0 GiB and at most 1,000,000, found \(cacheSize)")
+    }
     guard grace >= 0 else { throw ValidationError("expected --grace of 0 seconds or more, found \(grace)") }
     if let name {
       guard (1...100).contains(name.utf8.count), name == name.printable else {
@@ -77,10 +93,14 @@ struct WorkerCommand: AsyncParsableCommand {
     let endpoint = try Endpoint(connect)
     let key = try key.map { path throws(KeyError) in try WorkerKey(file: path) }
     let logger = logger
+    let keeper =
+      try ofRun
+      ? ArtefactKeeper(cache: nil, places: RunFiles(from: .standardInput).paths) : ArtefactKeeper(cache: cacheSettings)
     let engines = EngineProcesses { slot, line in logger.info("slot \(slot + 1): \(line)") }
     let worker = Worker(
       .init(identity: identity, giveUpAfter: .seconds(patience)),
-      connect: { try await ZeroMQWorkerTransport.connect(to: endpoint, key: key) }, launcher: engines, logger: logger)
+      connect: { try await ZeroMQWorkerTransport.connect(to: endpoint, key: key) }, launcher: engines, keeper: keeper,
+      logger: logger)
     let interruption = Mutex<Interruption?>(nil)
     let interruptions = Interruptions { [grace] signal in
       interruption.withLock { $0 = signal }
@@ -110,6 +130,15 @@ struct WorkerCommand: AsyncParsableCommand {
     var logger = Logger(label: "pdsweep.worker") { StreamLogHandler.standardError(label: $0) }
     if quiet { logger.logLevel = .warning }
     return logger
+  }
+
+  private var cacheSettings: ArtefactCacheSettings {
+    let environment = ProcessInfo.processInfo.environment
+    let caches =
+      environment["XDG_CACHE_HOME"].map { URL(fileURLWithPath: $0) }
+      ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache")
+    let folder = cache.map { URL(fileURLWithPath: $0) } ?? caches.appending(path: "pdsweep")
+    return ArtefactCacheSettings(folder: folder, limit: Int(cacheSize * Double(1 << 30)))
   }
 
   private var identity: WorkerIdentity {

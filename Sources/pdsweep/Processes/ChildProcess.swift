@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Glibc
 internal import Synchronization
 
 /// A process of this program that this process has started.
@@ -32,7 +33,12 @@ final class ChildProcess: Sendable {
     URL(fileURLWithPath: Bundle.main.executablePath ?? CommandLine.arguments[0])
   }
 
+  /// A child that has ended without reading what it was told is an error to whoever tells it, not the end of this process.
+  private static let brokenPipesAreErrors: Void = { _ = Glibc.signal(SIGPIPE, SIG_IGN) }()
+
   /// Starts a child. Must not be called twice at the same time: a child could inherit the other's pipes.
+  ///
+  /// Process-wide effect: SIGPIPE is ignored from now on.
   ///
   /// - Parameters:
   ///   - program: its file.
@@ -45,6 +51,7 @@ final class ChildProcess: Sendable {
     _ program: URL, _ arguments: [String], output: Any, onLine: @escaping @Sendable (String) -> Void,
     onEnd: @escaping @Sendable (ChildProcess, Exit) -> Void
   ) throws {
+    Self.brokenPipesAreErrors
     let (input, errors) = (Pipe(), Pipe())
     self.input = input.fileHandleForWriting
     self.onEnd = onEnd

@@ -28,6 +28,7 @@ final class LocalWorker: Sendable {
   }
 
   private let arguments: [String]
+  private let files: RunFiles
   private let onEvent: @Sendable (Event) -> Void
   private let state = Mutex(State())
 
@@ -35,9 +36,11 @@ final class LocalWorker: Sendable {
   ///
   /// - Parameters:
   ///   - arguments: What `pdsweep` is called with.
+  ///   - files: Where the files of the sweep are.
   ///   - onEvent: Called, on any thread, when something is worth telling.
-  init(arguments: [String], onEvent: @escaping @Sendable (Event) -> Void) {
+  init(arguments: [String], files: RunFiles, onEvent: @escaping @Sendable (Event) -> Void) {
     self.arguments = arguments
+    self.files = files
     self.onEvent = onEvent
   }
 
@@ -47,10 +50,13 @@ final class LocalWorker: Sendable {
       // Under the lock, so that whoever stops the worker does not miss it.
       let isWanted = try state.withLock { state in
         guard !state.isStopping else { return false }
-        state.process = try ChildProcess(
+        let process = try ChildProcess(
           ChildProcess.program, arguments, output: FileHandle.nullDevice,
           onLine: { [onEvent] in onEvent(.said($0)) },
           onEnd: { [weak self] process, exit in self?.ended(process, exit) })
+        state.process = process
+        // A long list waits until the worker reads it.
+        Thread.detachNewThread { [files] in try? process.input.write(contentsOf: files.line) }
         return true
       }
       if !isWanted { close() }

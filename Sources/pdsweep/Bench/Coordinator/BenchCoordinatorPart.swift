@@ -41,7 +41,7 @@ struct BenchCoordinatorPart: AsyncParsableCommand {
       open,
       CoordinatorSession.Configuration(
         coordinatorID: "bench", storeID: keeper.storeID, engineVersion: PDSweep.version, build: Build.name,
-        artefacts: [Artefact(digest: file.digest, role: "everything", path: file.path, size: file.size)],
+        artefacts: [Artefact(digest: file.digest, role: "everything", name: "everything", size: file.size)],
         settings: settings),
       files: [file], store: watched, transport: transport, logger: logger)
     try Terminal.write("\(BenchLine.listening) \(transport.endpoint)\n")

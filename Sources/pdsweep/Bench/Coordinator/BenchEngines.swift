@@ -19,7 +19,7 @@ final class InstantEngines: WorkerEngines {
     report(.engineReady(slot: slot))
   }
 
-  func run(slot: Int, _ cell: LeasedCell, artefacts: [Artefact]) {
+  func run(slot: Int, _ cell: LeasedCell, files: [LocalArtefact]) {
     // A cell's fingerprint is the digest of its canonical form.
     let delivered = AttemptResult(
       attempt: cell.attempt, fingerprint: SHA256Digest(of: cell.cell), result: result, report: attemptReport)
@@ -38,7 +38,7 @@ struct BenchRunner: CellRunner {
   let holds: Bool
 
   func run(
-    _ cell: CellSpecification, artefacts: [Artefact], progress: (CellProgress) -> Void, isCancelled: () -> Bool
+    _ cell: CellSpecification, files: [LocalArtefact], progress: (CellProgress) -> Void, isCancelled: () -> Bool
   ) throws(CellFailure) -> CellRun {
     guard holds else { return CellRun(result: BenchSweep.result, tokens: 0) }
     Terminal.writeError("\(BenchLine.running) \(BenchClock.nanoseconds)")

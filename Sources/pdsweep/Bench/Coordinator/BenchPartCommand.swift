@@ -42,6 +42,8 @@ struct BenchWorkerPart: AsyncParsableCommand {
   @OptionGroup var connection: BenchConnection
   @Option var slots = 1
   @Option var prefetch: Int?
+  /// Where the file is that all cells name.
+  @Option var artefact: String
   /// Whether engines are processes, and then whether their cells run until they are cancelled.
   @Flag var processes = false
   @Flag var hold = false
@@ -59,13 +61,14 @@ struct BenchWorkerPart: AsyncParsableCommand {
     logger.logLevel = .warning
     let worker: Worker
     let session = WorkerSession.Configuration(identity: identity, prefetch: prefetch)
+    let keeper = try ArtefactKeeper(cache: nil, places: [BenchSweep.fileDigest: artefact])
     let connect: Worker.Connect = { try await ZeroMQWorkerTransport.connect(to: endpoint, key: key) }
     if processes {
       let arguments = ["bench", "part", "engine"] + (hold ? ["--hold"] : [])
       let launcher = EngineProcesses(arguments: arguments) { _, line in try? Terminal.write(line + "\n") }
-      worker = Worker(session, connect: connect, launcher: launcher, logger: logger)
+      worker = Worker(session, connect: connect, launcher: launcher, keeper: keeper, logger: logger)
     } else {
-      worker = Worker(session, connect: connect, engines: { InstantEngines($0) }, logger: logger)
+      worker = Worker(session, connect: connect, engines: { InstantEngines($0) }, keeper: keeper, logger: logger)
     }
     try Terminal.write(BenchLine.ready + "\n")
     var orders = BenchInput.lines().makeAsyncIterator()

@@ -199,7 +199,8 @@ struct CoordinatorBenchmark {
   }
 
   private func worker(of stage: Stage, _ arguments: [String]) throws -> BenchPart {
-    try BenchPart("worker", connection(to: stage.address) + arguments, in: place)
+    try BenchPart(
+      "worker", connection(to: stage.address) + ["--artefact", place.file("artefact")] + arguments, in: place)
   }
 
   /// A worker with one engine process, connected and ready.

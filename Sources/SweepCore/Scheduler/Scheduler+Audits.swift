@@ -23,9 +23,11 @@ extension Scheduler {
   /// Notes that the result of a head, which `worker` gave, is to be checked.
   mutating func oweAudit(_ head: CellID, for cell: CellID, of worker: WorkerID, _ now: Instant) {
     undertake(head)
-    efforts[head]?.audit = Audit(cell: cell, worker: worker, since: now)
-    // It may have waited for a result in another line.
-    efforts[head]?.ticket = 0
+    efforts.update(head) {
+      $0.audit = Audit(cell: cell, worker: worker, since: now)
+      // It may have waited for a result in another line.
+      $0.ticket = 0
+    }
     auditsOwed += 1
   }
 
@@ -33,7 +35,7 @@ extension Scheduler {
   mutating func queueAudit(_ head: CellID) {
     guard let effort = efforts[head], let audit = effort.audit, effort.live.isEmpty, effort.ticket == 0 else { return }
     nextTicket += 1
-    efforts[head]?.ticket = nextTicket
+    efforts.update(head) { [nextTicket] in $0.ticket = nextTicket }
     isSettled = false
     lanes[Int(cells[audit.cell.index].lane)].audits.insert(Waiting(cell: head, ticket: nextTicket))
   }
@@ -83,8 +85,10 @@ extension Scheduler {
   mutating func concludeAudit(_ head: CellID, _ outcome: AuditOutcome, _ actions: inout [Action]) {
     guard let audit = efforts[head]?.audit else { preconditionFailure("no audit is owed to cell \(head.index)") }
     actions.append(.record(.audited(audit.cell, outcome)))
-    efforts[head]?.audit = nil
-    efforts[head]?.ticket = 0
+    efforts.update(head) {
+      $0.audit = nil
+      $0.ticket = 0
+    }
     auditsOwed -= 1
     revokeLive(head, &actions)
     tidy(head)

@@ -89,7 +89,7 @@ extension Scheduler {
   ) {
     guard var conduct = conducts[worker] else { preconditionFailure("nothing is held against \(worker.name)") }
     let nextProof = Instant(nanoseconds: now.nanoseconds + nextPause(&conduct))
-    conduct.aside = Aside(reason: reason, firstProof: nextAttempt, nextProof: nextProof)
+    conduct.aside = Aside(reason: reason, firstProof: attempts.next.number, nextProof: nextProof)
     conduct.streak = []
     conducts[worker] = conduct
     actions.append(.record(.worker(worker, .quarantined(reason))))

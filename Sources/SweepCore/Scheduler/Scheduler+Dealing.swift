@@ -40,9 +40,7 @@ extension Scheduler {
   private mutating func grant(
     _ cell: CellID, to worker: WorkerID, for purpose: LeasePurpose, _ now: Instant, _ actions: inout [Action]
   ) {
-    let attempt = AttemptID(nextAttempt)
-    nextAttempt += 1
-    attempts[attempt] = AttemptEntry(cell: cell, worker: worker, purpose: purpose, standing: .live)
+    let attempt = attempts.append(AttemptEntry(cell: cell, worker: worker, purpose: purpose, standing: .live))
     hold(attempt, at: now, wasNamed: false, isStarted: false)
     actions.append(.record(.leased(attempt, cell, worker, for: purpose)))
     actions.append(.lease(worker, attempt, cell))
@@ -56,7 +54,7 @@ extension Scheduler {
     undertake(head)
     guard efforts[head]?.ticket == 0 else { return }
     nextTicket += 1
-    efforts[head]?.ticket = nextTicket
+    efforts.update(head) { [nextTicket] in $0.ticket = nextTicket }
     isSettled = false
     for member in openMembers(head) {
       let lane = Int(cells[member.index].lane)
@@ -75,7 +73,7 @@ extension Scheduler {
   /// Whether a cell waits that was never leased.
   private func isFresh(_ index: Int) -> Bool {
     guard cells[index].standing == .open else { return false }
-    return !cells[head(of: CellID(index)).index].hasEffort
+    return !efforts.contains(head(of: CellID(index)))
   }
 
   /// The sweep whose cells go first, of those that have any waiting.

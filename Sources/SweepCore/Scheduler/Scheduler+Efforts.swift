@@ -26,7 +26,7 @@ extension Scheduler {
   /// Whether cells of a head wait to be leased.
   func isWaiting(_ head: CellID) -> Bool {
     guard isOpen(head) else { return false }
-    return !cells[head.index].hasEffort || efforts[head]?.live.isEmpty != false
+    return efforts[head]?.live.isEmpty != false
   }
 
   /// Where a cell is counted.
@@ -45,16 +45,13 @@ extension Scheduler {
 
   /// Sees to it that there is an effort for a head.
   mutating func undertake(_ head: CellID) {
-    guard !cells[head.index].hasEffort else { return }
-    cells[head.index].hasEffort = true
-    efforts[head] = Effort()
+    if !efforts.contains(head) { efforts.insert(head) }
   }
 
   /// Forgets an effort that nothing is expected of any more.
   mutating func tidy(_ head: CellID) {
     guard let effort = efforts[head], effort.live.isEmpty, effort.audit == nil, !isOpen(head) else { return }
-    efforts[head] = nil
-    cells[head.index].hasEffort = false
+    efforts.remove(head)
   }
 
   // MARK: - Leases
@@ -64,14 +61,16 @@ extension Scheduler {
     guard let entry = attempts[attempt] else { preconditionFailure("lease of an unknown attempt") }
     let head = head(of: entry.cell)
     undertake(head)
-    attempts[attempt]?.standing = .live
+    attempts.update(attempt) { $0.standing = .live }
     liveAttempts += 1
     lanes[Int(cells[entry.cell.index].lane)].running += 1
     workers[entry.worker]?.leases.append(
       Lease(attempt: attempt, since: now, lastNamed: now, wasNamed: wasNamed, isStarted: isStarted))
     offer(entry.worker)
-    efforts[head]?.ticket = 0
-    efforts[head]?.live.append(attempt)
+    efforts.update(head) {
+      $0.ticket = 0
+      $0.live.append(attempt)
+    }
     if efforts[head]?.live.count == 1 {
       for member in openMembers(head) { shift(member, isRunning: true) }
       watch(attempt, since: now)
@@ -83,7 +82,7 @@ extension Scheduler {
   @discardableResult
   mutating func release(_ attempt: AttemptID, to standing: Standing) -> WorkerID? {
     guard let entry = attempts[attempt] else { preconditionFailure("attempt \(attempt.number) is unknown") }
-    attempts[attempt]?.standing = standing
+    attempts.update(attempt) { $0.standing = standing }
     guard case .live = entry.standing else { return nil }
     let head = head(of: entry.cell)
     liveAttempts -= 1
@@ -92,7 +91,7 @@ extension Scheduler {
       workers[entry.worker]?.leases.remove(at: index)
       offer(entry.worker)
     }
-    efforts[head]?.live.removeAll { $0 == attempt }
+    efforts.update(head) { $0.live.removeAll { $0 == attempt } }
     let left = efforts[head]?.live ?? []
     if left.isEmpty {
       for member in openMembers(head) { shift(member, isRunning: false) }
@@ -188,41 +187,45 @@ extension Scheduler {
     if isOpen(head) { undertake(head) }
     guard let effort = efforts[head], attempt.number >= countedFrom(head) else { return }
     if effort.audit != nil {
-      attempts[attempt]?.counted = .audit
-      efforts[head]?.audit?.failures += 1
-      efforts[head]?.audit?.troubles.append(entry.worker)
+      attempts.update(attempt) { $0.counted = .audit }
+      efforts.update(head) {
+        $0.audit?.failures += 1
+        $0.audit?.troubles.append(entry.worker)
+      }
     } else if isOpen(head) {
-      attempts[attempt]?.counted = .cell
-      efforts[head]?.failures += 1
-      efforts[head]?.troubles.append(Trouble(worker: entry.worker, isReported: isReported))
+      attempts.update(attempt) { $0.counted = .cell }
+      efforts.update(head) {
+        $0.failures += 1
+        $0.troubles.append(Trouble(worker: entry.worker, isReported: isReported))
+      }
     }
   }
 
   /// Takes back that an attempt was counted.
   mutating func discount(_ attempt: AttemptID) {
-    guard let entry = attempts[attempt] else { return }
-    attempts[attempt]?.counted = .nothing
+    guard let entry = attempts[attempt], entry.counted != .nothing else { return }
+    attempts.update(attempt) { $0.counted = .nothing }
     let head = head(of: entry.cell)
-    guard let effort = efforts[head], attempt.number >= countedFrom(head) else { return }
-    switch entry.counted {
-    case .nothing: break
-    case .cell:
-      efforts[head]?.failures -= 1
-      if let index = effort.troubles.firstIndex(where: { $0.worker == entry.worker }) {
-        efforts[head]?.troubles.remove(at: index)
+    guard attempt.number >= countedFrom(head) else { return }
+    efforts.update(head) { effort in
+      switch entry.counted {
+      case .nothing: break
+      case .cell:
+        effort.failures -= 1
+        if let index = effort.troubles.firstIndex(where: { $0.worker == entry.worker }) {
+          effort.troubles.remove(at: index)
+        }
+      case .audit:
+        guard let index = effort.audit?.troubles.firstIndex(of: entry.worker) else { break }
+        effort.audit?.failures -= 1
+        effort.audit?.troubles.remove(at: index)
       }
-    case .audit:
-      guard let audit = effort.audit else { break }
-      efforts[head]?.audit?.failures -= 1
-      if let index = audit.troubles.firstIndex(of: entry.worker) { efforts[head]?.audit?.troubles.remove(at: index) }
     }
   }
 
   /// Remembers with how much memory a cell had too little.
   mutating func noteMemory(_ failure: CellFailure, _ head: CellID, _ worker: WorkerID) {
-    guard failure.kind == .outOfMemory, let capacity = workers[worker]?.capacity, let effort = efforts[head] else {
-      return
-    }
-    efforts[head]?.memoryFloor = max(effort.memoryFloor, capacity.memoryPerSlot)
+    guard failure.kind == .outOfMemory, let memory = workers[worker]?.capacity.memoryPerSlot else { return }
+    efforts.update(head) { $0.memoryFloor = max($0.memoryFloor, memory) }
   }
 }

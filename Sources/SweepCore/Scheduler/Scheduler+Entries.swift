@@ -33,8 +33,6 @@ extension Scheduler {
     let group: Int32
     let lane: Int32
     var standing = CellStanding.open
-    /// Whether there is an ``Effort`` for the head that the cell is.
-    var hasEffort = false
   }
 
   enum CellStanding: Sendable {

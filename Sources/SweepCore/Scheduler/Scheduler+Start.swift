@@ -108,7 +108,7 @@ extension Scheduler {
     at now: Instant
   ) {
     self.settings = settings
-    self.nextAttempt = nextAttempt.number
+    self.attempts = AttemptTable(nextAttempt: nextAttempt)
     lostAfter = settings.lostAfter.nanoseconds
     clock = ListeningClock(longestGap: 2 * settings.heartbeatInterval.nanoseconds, start: now)
     counts = Array(repeating: 0, count: sweeps.reduce(0) { $0 + $1.groups } * CellRecord.State.allCases.count)
@@ -116,6 +116,7 @@ extension Scheduler {
     cells = []
     let total = sweeps.reduce(0) { $0 + $1.cells.count }
     cells.reserveCapacity(total)
+    efforts.reserveCells(total)
     var first: [SHA256Digest: CellID] = Dictionary(minimumCapacity: total)
     var groups = 0
     for sweep in sweeps {
@@ -129,7 +130,7 @@ extension Scheduler {
     }
     oweAudits(sweeps, attempts, at: now)
     for attempt in attempts { restore(attempt, at: now) }
-    for head in efforts.keys.sorted() { waitAgain(head) }
+    for head in efforts.heads { waitAgain(head) }
   }
 
   private mutating func enter(_ stored: StoredCell, _ groups: Int, _ first: inout [SHA256Digest: CellID]) {
@@ -146,6 +147,7 @@ extension Scheduler {
       unended += 1
     }
     cells.append(entry)
+    efforts.appendCell()
     if let head = first[stored.fingerprint] {
       heads[cell] = head
       members[head, default: [head]].append(cell)
@@ -178,14 +180,13 @@ extension Scheduler {
   }
 
   private mutating func restore(_ stored: StoredAttempt, at now: Instant) {
-    precondition(stored.attempt.number < nextAttempt, "attempt \(stored.attempt.number) is not a past one")
     let head = head(of: stored.cell)
     var entry = AttemptEntry(
       cell: stored.cell, worker: stored.worker, purpose: stored.purpose, standing: .ended)
     switch stored.standing {
     case .open:
       guard isOpen(head) || mayAudit(head, stored) else { break }
-      attempts[stored.attempt] = entry
+      attempts.restore(stored.attempt, entry)
       if workers[stored.worker] == nil {
         let heard = Instant(nanoseconds: now.nanoseconds + 2 * lostAfter)
         register(stored.worker, WorkerCapacity(), isPresent: false, heard: heard)
@@ -197,7 +198,7 @@ extension Scheduler {
     case .ended(.lost): entry.standing = .lost
     case .ended: break
     }
-    attempts[stored.attempt] = entry
+    attempts.restore(stored.attempt, entry)
     guard case .ended(let end) = stored.standing, end.isCounted else { return }
     guard isOpen(head) || stored.purpose == .audit else { return }
     if case .failed(let failure) = end {

@@ -24,7 +24,7 @@ extension Scheduler {
   /// Ends every open cell of a sweep. Equal cells of other sweeps go on, and with them what runs for both.
   mutating func cancel(_ sweep: SweepIndex, _ actions: inout [Action]) {
     let lane = lanes[sweep.position]
-    let audited = efforts.keys.sorted().filter { head in
+    let audited = efforts.heads.filter { head in
       efforts[head]?.audit.map { lane.cells.contains($0.cell.index) } ?? false
     }
     let open = lane.cells.filter { cells[$0].standing == .open }
@@ -48,19 +48,21 @@ extension Scheduler {
       case .open, .completed: continue
       case .failed, .cancelled: break
       }
-      actions.append(.record(.reopened(cell, from: AttemptID(nextAttempt))))
+      actions.append(.record(.reopened(cell, from: attempts.next)))
       reopen(cell)
-      reopened[cell] = nextAttempt
+      reopened[cell] = attempts.next.number
       let head = head(of: cell)
       if self.cells[head.index].resultDigest != nil {
         close(cell, as: .completed, &actions)
       } else {
         undertake(head)
-        efforts[head]?.failures = 0
-        efforts[head]?.troubles = []
-        efforts[head]?.memoryFloor = 0
-        // Its sweep may be another than those in whose lines its equals wait.
-        efforts[head]?.ticket = 0
+        efforts.update(head) {
+          $0.failures = 0
+          $0.troubles = []
+          $0.memoryFloor = 0
+          // Its sweep may be another than those in whose lines its equals wait.
+          $0.ticket = 0
+        }
         requeue(head)
       }
     }

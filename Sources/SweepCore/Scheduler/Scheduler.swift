@@ -10,7 +10,7 @@ internal import HeapModule
 /// otherwise change nothing.
 ///
 /// An event costs O(log n) for n cells and workers, and O(s) for s sweeps, apart from `cancel`, which visits every
-/// cell of its sweep. A waiting cell takes 80 bytes, its fingerprint included, and no memory elsewhere.
+/// cell of its sweep. A waiting cell takes less than 100 bytes, its fingerprint included, and no memory elsewhere.
 public struct Scheduler: Sendable {
   /// The policy.
   public let settings: Settings
@@ -22,17 +22,16 @@ public struct Scheduler: Sendable {
   /// The cells of a head that has more than itself, ascending.
   var members: [CellID: [CellID]] = [:]
   /// What is under way for the cells of a head; for those that were never leased there is nothing.
-  var efforts: [CellID: Effort] = [:]
+  var efforts = EffortTable()
   /// Of cells that were reopened, the first attempt number spent since.
   var reopened: [CellID: UInt64] = [:]
-  var attempts: [AttemptID: AttemptEntry] = [:]
+  var attempts: AttemptTable
   var workers: [WorkerID: WorkerEntry] = [:]
   /// How workers behaved on which cells failed.
   var conducts: [WorkerID: Conduct] = [:]
   /// Workers that were told to end.
   var leaving: Set<WorkerID> = []
   var phase = Phase.dealing
-  var nextAttempt: UInt64
   /// Cells that have not ended.
   var unended = 0
   /// Audits that are not over.

@@ -67,6 +67,10 @@ let package = Package(
       name: "SweepWorker", dependencies: ["SweepCore", "SweepWire", "LanguageModel", "ContentHash", logging],
       swiftSettings: strict),
     .target(name: "SweepReport", dependencies: ["SweepCore"], swiftSettings: strict),
+    .target(
+      name: "SweepSimulation",
+      dependencies: ["SweepCore", "SweepWire", "SweepStore", "SweepCoordinator", "SweepWorker", "ContentHash"],
+      swiftSettings: strict),
 
     .executableTarget(
       name: "pdsweep",
@@ -100,6 +104,7 @@ let package = Package(
         "SweepCoordinator", "SweepWorker", "SweepCore", "SweepWire", "SweepStore", "ContentHash", logging,
       ],
       swiftSettings: strict),
+    .testTarget(name: "SweepSimulationTests", dependencies: ["SweepSimulation"], swiftSettings: strict),
     .testTarget(
       name: "pdsweepTests",
       dependencies: ["pdsweep", "ContentHash", "LanguageModel", "SweepCoordinator", "SweepCore", "SweepStore"],

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, checks the formatting, builds everything and runs every test.
 #
+# PDSWEEP_HISTORIES says how many simulated histories are run (default 10000; deploy/soak.sh runs more).
 # PDSWEEP_GOLDEN names a folder of reference numbers to hold the engine against besides the one in the repository
 # (default ../shared/golden; passed over, with a notice, where there is none).
 set -euo pipefail
@@ -16,4 +17,4 @@ echo "== Build"
 swift build --build-tests --explicit-target-dependency-import-check error
 
 echo "== Tests"
-OPENBLAS_NUM_THREADS=1 swift test --skip-build --explicit-target-dependency-import-check error
+PDSWEEP_HISTORIES=${PDSWEEP_HISTORIES:-10000} OPENBLAS_NUM_THREADS=1 swift test --skip-build --explicit-target-dependency-import-check error

@@ -40,7 +40,10 @@ public final class MemoryStore: SweepKeeper, SweepRecords {
   }
 
   /// The requests that no coordinator has taken up, oldest first.
-  public func openRequests() async -> [StoreRequest] {
+  public func openRequests() async -> [StoreRequest] { waitingRequests }
+
+  /// The same, at once.
+  public var waitingRequests: [StoreRequest] {
     state.withLock { $0.requests }
   }
 

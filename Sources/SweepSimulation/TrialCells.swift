@@ -1,0 +1,34 @@
+internal import ContentHash
+internal import SweepCore
+internal import SweepWire
+
+/// Cells for simulated sweeps, and what every sound engine makes of them. Computed once: histories are many.
+enum TrialCells {
+  struct Known: Sendable {
+    let cell: Cell
+    let result: [UInt8]
+    let report: [UInt8]
+  }
+
+  static let artefact = Artefact(digest: SHA256Digest(of: "a file"), role: "weights", path: "/weights", size: 6)
+
+  /// Cells of two methods, alternating; all different.
+  static let all: [Known] = (0..<24).map { index in
+    let digest = artefact.digest
+    let specification = CellSpecification(
+      target: TargetReference(weights: digest, configuration: digest, tokenizer: digest, decomposition: digest),
+      corpora: [CorpusReference(name: "german", role: .forget, text: digest, cut: nil)], start: "<|endoftext|>",
+      evaluation: EvaluationSettings(tokensPerCorpus: 512, context: 128),
+      edit: .prefactors(subcomponents: ["h.0.mlp.c_fc:1"], alphas: .fixed(0.5)), training: nil, seed: UInt64(index))
+    let losses = SplitLosses(validation: 4.25, test: Double(index) / 8)
+    let result = CellResult(
+      evaluations: [
+        EvaluationPoint(
+          step: 0, corpora: [CorpusScore(name: "german", role: .forget, base: losses, edited: losses)])
+      ], steps: [], edit: .prefactors(alphas: [0.5]), forgetTokens: 0, retainTokens: 0)
+    let report = AttemptReport(wallSeconds: 1, tokensPerSecond: 1000, host: "here", engineVersion: "1")
+    return Known(
+      cell: Cell(index: index, method: index % 2 == 0 ? "scan" : "other", specification: specification),
+      result: CanonicalJSON.encode(result), report: CanonicalJSON.encode(report))
+  }
+}

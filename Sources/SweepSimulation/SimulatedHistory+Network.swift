@@ -13,6 +13,17 @@ extension SimulatedHistory {
     peer.bytes.reduce(0) { $0 << 8 | Int($1) }
   }
 
+  /// Does what the coordinator's server of artefacts does.
+  mutating func answer(_ query: CoordinatorSession.ArtefactQuery) {
+    let request = query.request
+    guard request.count > 0, request.offset < TrialCells.file.count else { return }
+    receipts += 1
+    let part = TrialCells.file[request.offset...].prefix(request.count)
+    let chunk = ArtefactChunk(
+      digest: request.digest, offset: request.offset, content: Array(part), receipt: receipts)
+    send(.toWorker(.artefactChunk(chunk)), over: number(of: query.peer))
+  }
+
   mutating func send(_ parcel: Parcel, over number: Int) {
     guard var link = links[number], !link.isCut, !link.isAbandoned else { return }
     let held =

@@ -1,4 +1,5 @@
 internal import ContentHash
+internal import Foundation
 internal import SweepCore
 internal import SweepWire
 internal import SweepWorker
@@ -72,6 +73,10 @@ extension SimulatedHistory {
     let now = instant
     for action in workers[number]?.session.handle(event, at: now) ?? [] { try perform(action, number) }
     // Whoever lost a connection by what was done learns it now, not in the middle.
+    while let report = workers[number]?.reports.first {
+      workers[number]?.reports.removeFirst()
+      try feed(number, .kept(report))
+    }
     try tellBroken()
   }
 
@@ -98,6 +103,7 @@ extension SimulatedHistory {
       workers[number]?.engines[slot] = isBroken ? .ending(at: at, wantedMemory: false) : .starting(until: at)
     case .killEngine(let slot):
       workers[number]?.engines[slot] = .ending(at: now, wantedMemory: false)
+    case .keep(let command): keep(command, number)
     case .run(let slot, let cell, _):
       let until = now + (random.chance(1, in: 8) ? random.time(2...8) : random.time(0.02...1.5))
       workers[number]?.engines[slot] = .running(SimulatedWorker.Run(cell: cell, until: until))
@@ -113,6 +119,24 @@ extension SimulatedHistory {
       tell("worker-\(number) ends: \(outcome)")
       workers[number] = nil
       if !ledger.isComplete, workers.isEmpty { try bear(.good) }
+    }
+  }
+
+  /// Does what a worker's keeper of files does.
+  private mutating func keep(_ command: ArtefactCommand, _ number: Int) {
+    let artefact = TrialCells.artefact
+    let file = LocalArtefact(
+      artefact: artefact, path: "/weights",
+      stamp: FileStamp(size: artefact.size, changed: Date(timeIntervalSince1970: 0), number: 1))
+    switch command {
+    case .obtain(let ticket, _):
+      let fetched = workers[number]?.fetched ?? 0
+      workers[number]?.reports.append(fetched == artefact.size ? .ready(ticket, file) : .absent(ticket, from: fetched))
+    case .write(let ticket, let offset, let bytes):
+      let end = offset + bytes.count
+      workers[number]?.fetched = end
+      workers[number]?.reports.append(end == artefact.size ? .ready(ticket, file) : .written(ticket, upTo: end))
+    case .release: break
     }
   }
 }

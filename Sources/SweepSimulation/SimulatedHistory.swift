@@ -53,6 +53,7 @@ public struct SimulatedHistory {
   var linksMade = 0
   var inFlight: [InFlight] = []
   var parcels = 0
+  var receipts: UInt64 = 0
   var wasCancelled = false
   /// Workers whose connections broke and that do not know yet.
   var broken: [Int] = []
@@ -173,6 +174,7 @@ public struct SimulatedHistory {
       try ledger.check(message.message)
       send(.toWorker(message.message), over: number(of: message.peer))
     }
+    for query in step.queries { answer(query) }
     for peer in step.dropped { abandon(number(of: peer), tellingWorker: random.chance(1, in: 2)) }
     try tellBroken()
   }

@@ -27,6 +27,10 @@ struct SimulatedWorker {
   var session: WorkerSession
   var link: Int?
   var engines: [Engine]
+  /// Bytes of ``TrialCells/file`` that it has.
+  var fetched = 0
+  /// What its keeper of files has to say.
+  var reports: [ArtefactReport] = []
   /// Stopped, as by SIGSTOP: nothing is handled before.
   var frozenUntil: Int64 = 0
 

@@ -10,7 +10,10 @@ enum TrialCells {
     let report: [UInt8]
   }
 
-  static let artefact = Artefact(digest: SHA256Digest(of: "a file"), role: "weights", path: "/weights", size: 6)
+  /// The one file that the cells need.
+  static let file = Array("a file".utf8)
+  static let artefact = Artefact(
+    digest: SHA256Digest(of: file), role: "weights", name: "weights", size: file.count)
 
   /// Cells of two methods, alternating; all different.
   static let all: [Known] = (0..<24).map { index in

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-deploy/packages.sh
+deploy/packages.sh iproute2 nftables
 
 echo "== Formatting"
 swift format lint --strict --parallel --recursive Package.swift Sources Tests

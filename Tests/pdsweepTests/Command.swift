@@ -21,16 +21,25 @@ final class Command: Sendable {
     return tests.deletingLastPathComponent().appending(path: "pdsweep")
   }()
 
-  /// Starts the program, with more in its environment than the tests have.
-  init(_ arguments: [String], in laboratory: Laboratory, environment more: [String: String] = [:]) throws {
+  /// Starts the program, with more in its environment than the tests have, if so asked in a network namespace.
+  init(
+    _ arguments: [String], in laboratory: Laboratory, environment more: [String: String] = [:],
+    namespace: String? = nil
+  ) throws {
     let name = UUID().uuidString
     files = (
       laboratory.folder.appending(path: "\(name).out"), laboratory.folder.appending(path: "\(name).err")
     )
     for file in [files.output, files.errors] { try Data().write(to: file) }
     process = Process()
-    process.executableURL = Self.program
-    process.arguments = arguments
+    if let namespace {
+      // It becomes the program: there is no process between.
+      process.executableURL = URL(filePath: "/usr/bin/env")
+      process.arguments = ["ip", "netns", "exec", namespace, Self.program.path] + arguments
+    } else {
+      process.executableURL = Self.program
+      process.arguments = arguments
+    }
     process.currentDirectoryURL = laboratory.folder
     var environment = ProcessInfo.processInfo.environment
     environment["PDSWEEP_TARGET_PATH"] = nil

@@ -69,13 +69,14 @@ let package = Package(
     .target(name: "SweepReport", dependencies: ["SweepCore"], swiftSettings: strict),
     .target(
       name: "SweepSimulation",
-      dependencies: ["SweepCore", "SweepWire", "SweepStore", "SweepCoordinator", "SweepWorker", "ContentHash"],
+      dependencies: ["SweepCore", "SweepWire", "SweepStore", "SweepCoordinator", "SweepWorker", "ContentHash", heap],
       swiftSettings: strict),
 
     .executableTarget(
       name: "pdsweep",
       dependencies: [
-        "ContentHash", "LanguageModel", "SweepCoordinator", "SweepCore", "SweepReport", "SweepStore", "SweepWire",
+        "ContentHash", "LanguageModel", "SweepCoordinator", "SweepCore", "SweepReport", "SweepSimulation", "SweepStore",
+        "SweepWire",
         "SweepWorker", "TensorKernels", "ZeroMQTransport", argumentParser, logging,
       ],
       swiftSettings: strict),

@@ -71,6 +71,7 @@ extension SimulatedHistory {
 
   mutating func feed(_ number: Int, _ event: WorkerSession.Event) throws {
     let now = instant
+    workers[number]?.noteOwed(event)
     for action in workers[number]?.session.handle(event, at: now) ?? [] { try perform(action, number) }
     // Whoever lost a connection by what was done learns it now, not in the middle.
     while let report = workers[number]?.reports.first {
@@ -96,7 +97,10 @@ extension SimulatedHistory {
       abandon(link, tellingWorker: false)
     case .send(let messages):
       guard let link = workers[number]?.link else { return }
-      for message in messages { send(.toCoordinator(message), over: link) }
+      for message in messages {
+        try checkOwed(message, number)
+        send(.toCoordinator(message), over: link)
+      }
     case .startEngine(let slot):
       let isBroken = workers[number]?.health == .broken
       let at = now + random.time(0.01...0.2)
@@ -117,8 +121,25 @@ extension SimulatedHistory {
     case .note: break
     case .exit(let outcome):
       tell("worker-\(number) ends: \(outcome)")
+      if outcome == .drained, let owed = workers[number]?.owed, !owed.isEmpty {
+        throw ledger.broken("worker-\(number) leaves with \(owed.map(\.number).sorted()) undelivered")
+      }
       workers[number] = nil
       if !ledger.isComplete, workers.isEmpty { try bear(.good) }
+    }
+  }
+
+  /// A worker names every outcome that it keeps, until it hears that nobody needs it.
+  private func checkOwed(_ message: FromWorker, _ number: Int) throws {
+    let named: [AttemptID]
+    switch message {
+    case .hello(let hello): named = hello.running
+    case .heartbeat(let held): named = held.map(\.attempt)
+    case .ready, .result, .failure, .goodbye, .artefactRequest: return
+    }
+    let forgotten = workers[number]?.owed.subtracting(named) ?? []
+    guard forgotten.isEmpty else {
+      throw ledger.broken("worker-\(number) has forgotten \(forgotten.map(\.number).sorted())")
     }
   }
 

@@ -27,6 +27,10 @@ struct SimulatedWorker {
   var session: WorkerSession
   var link: Int?
   var engines: [Engine]
+  /// Attempts whose outcome it must keep, because nobody has said that it is recorded or unwanted.
+  var owed: Set<AttemptID> = []
+  /// Attempts that the coordinator has said it does not want.
+  var unwanted: Set<AttemptID> = []
   /// Bytes of ``TrialCells/file`` that it has.
   var fetched = 0
   /// What its keeper of files has to say.
@@ -58,5 +62,19 @@ struct SimulatedWorker {
       }
     }
     return max(next, frozenUntil)
+  }
+
+  /// Takes note of results that come into being, and of what the coordinator says of them.
+  mutating func noteOwed(_ event: WorkerSession.Event) {
+    switch event {
+    case .finished(_, let attempt, .result): if !unwanted.contains(attempt) { owed.insert(attempt) }
+    case .received(.acknowledge(let attempts)): owed.subtract(attempts)
+    case .received(.revoke(let attempts)):
+      owed.subtract(attempts)
+      unwanted.formUnion(attempts)
+    case .started, .connectFailed, .disconnected, .received, .undecodable, .engineReady, .engineAlive, .progressed,
+      .finished, .stale, .kept, .engineEnded, .stopRequested, .timeReached:
+      break
+    }
   }
 }

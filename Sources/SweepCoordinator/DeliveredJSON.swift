@@ -45,12 +45,15 @@ struct DeliveredJSON {
 
   private mutating func takesEdit() -> Bool {
     if takes("\"prefactors\":{\"alphas\":[") {
-      return takesList { $0.takesNumber() } && takes("}")
+      return (takes("]") || takesList { $0.takesNumber() }) && takes("}")
     }
-    return takes("\"lora\":{\"deltaNorms\":[")
-      && takesList {
+    guard takes("\"lora\":{\"deltaNorms\":[") else { return false }
+    let isList =
+      takes("]")
+      || takesList {
         $0.takes("{\"norm\":") && $0.takesNumber() && $0.takes(",\"site\":") && $0.takesText() && $0.takes("}")
-      } && takes("}")
+      }
+    return isList && takes("}")
   }
 
   private mutating func takesEvaluation(of corpora: [CorpusReference]) -> Bool {

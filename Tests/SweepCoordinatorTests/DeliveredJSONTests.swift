@@ -104,7 +104,7 @@ import Testing
     }
     let edit: EditSummary =
       Bool.random(using: &random)
-      ? .prefactors(alphas: (0...2).map { _ in number() })
+      ? .prefactors(alphas: (0..<Int.random(in: 0...3, using: &random)).map { _ in number() })
       : .lora(deltaNorms: [SiteNorm(site: "h.0.mlp.c_fc", norm: number()), SiteNorm(site: "h.1.attn.q_proj", norm: 1)])
     return CellResult(evaluations: evaluations, steps: steps, edit: edit, forgetTokens: 0, retainTokens: 4096)
   }

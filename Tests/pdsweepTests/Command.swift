@@ -21,10 +21,11 @@ final class Command: Sendable {
     return tests.deletingLastPathComponent().appending(path: "pdsweep")
   }()
 
-  /// Starts the program, with more in its environment than the tests have, if so asked in a network namespace.
+  /// Starts the program, or another, with more in its environment than the tests have, if so asked in a network
+  /// namespace.
   init(
-    _ arguments: [String], in laboratory: Laboratory, environment more: [String: String] = [:],
-    namespace: String? = nil
+    _ arguments: [String], of program: URL = Command.program, in laboratory: Laboratory,
+    environment more: [String: String] = [:], namespace: String? = nil
   ) throws {
     let name = UUID().uuidString
     files = (
@@ -35,9 +36,9 @@ final class Command: Sendable {
     if let namespace {
       // It becomes the program: there is no process between.
       process.executableURL = URL(filePath: "/usr/bin/env")
-      process.arguments = ["ip", "netns", "exec", namespace, Self.program.path] + arguments
+      process.arguments = ["ip", "netns", "exec", namespace, program.path] + arguments
     } else {
-      process.executableURL = Self.program
+      process.executableURL = program
       process.arguments = arguments
     }
     process.currentDirectoryURL = laboratory.folder

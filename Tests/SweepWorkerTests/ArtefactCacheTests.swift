@@ -240,4 +240,64 @@ import Testing
     guard case .ready? = fetch(b, &cache) else { return #expect(Bool(false), "not ready") }
     #expect(try place.names("sha256") == ["\(b.artefact.digest)", "notes.txt"].sorted())
   }
+
+  /// A file system of its own and of so many bytes; `nil` where this process may not mount one.
+  private final class SmallDisk {
+    let folder: URL
+
+    init?(bytes: Int) throws {
+      folder = FileManager.default.temporaryDirectory.appending(path: "disk-\(UUID().uuidString)")
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      guard try Self.run(["mount", "-t", "tmpfs", "-o", "size=\(bytes)", "tmpfs", folder.path]) else { return nil }
+    }
+
+    deinit {
+      _ = try? Self.run(["umount", folder.path])
+      try? FileManager.default.removeItem(at: folder)
+    }
+
+    private static func run(_ arguments: [String]) throws -> Bool {
+      let process = Process()
+      process.executableURL = URL(filePath: "/usr/bin/env")
+      process.arguments = arguments
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      process.waitUntilExit()
+      return process.terminationStatus == 0
+    }
+  }
+
+  @Test("A full disk costs the file that does not fit, leaves nothing of it behind, and says what to do")
+  func fullDisk() throws {
+    guard let disk = try SmallDisk(bytes: 1 << 20) else {
+      return print("NOTICE: no file system can be mounted here; the test of a full disk is passed over")
+    }
+    let place = Place()
+    var cache = try ArtefactCache(ArtefactCacheSettings(folder: disk.folder, limit: 1 << 30))
+    let (small, large) = (place.need("small", 100_000), place.need("large", 900_000))
+    guard case .ready? = fetch(small, &cache) else { return #expect(Bool(false), "not ready") }
+    #expect(cache.obtain(large.ticket, large.artefact) == .absent(large.ticket, from: 0))
+    // Somebody else fills the disk meanwhile.
+    try Data(repeating: 1, count: 500_000).write(to: disk.folder.appending(path: "other"))
+    var (offset, report) = (0, Optional<ArtefactReport>.none)
+    while offset < 900_000 {
+      report = cache.write(large.ticket, offset: offset, Array(large.content[offset..<offset + 50_000]))
+      offset += 50_000
+      if case .written? = report { continue }
+      break
+    }
+    guard case .failed(large.ticket, let failure)? = report else {
+      return #expect(Bool(false), "\(String(describing: report))")
+    }
+    #expect(failure.kind == .workerUnfit)
+    #expect(failure.message.contains("No space left on device") && failure.message.contains("--cache"))
+    let partials = try FileManager.default.contentsOfDirectory(
+      atPath: disk.folder.appending(path: "partial").path)
+    #expect(partials.isEmpty)
+    // What was there can be used, and what cannot be written is known before it is asked for.
+    guard case .ready = cache.obtain(small.ticket, small.artefact),
+      case .noRoom(_, let reason) = cache.obtain(large.ticket, large.artefact)
+    else { return #expect(Bool(false), "the cache is of no use any more") }
+    #expect(reason.hasPrefix("expected 878.9 KiB free on the disk of \(disk.folder.path), found "))
+  }
 }

@@ -18,7 +18,8 @@ extension Error {
   var systemReason: String {
     let error = self as NSError
     let cause = error.userInfo[NSUnderlyingErrorKey] as? NSError
-    return (cause ?? error).localizedDescription
+    let text = (cause ?? error).localizedDescription
+    return text.hasSuffix(".") ? String(text.dropLast()) : text
   }
 }
 

@@ -11,6 +11,7 @@ struct CoordinatorBenchCommand: AsyncParsableCommand {
         cells_per_s                  from the first lease to the last result
         coordinator_cpu_us_per_cell  processor time of the coordinator's process in that time
         coordinator_rss_mib          the most memory that it took
+        cells_per_commit             results of a transaction, on average
         idle_round_trip_ms           median and p99 of the time from one result to the next, with one worker that \
       holds one cell at a time
         recovery_s                   killed: from kill -9 of an engine's process to its cell running elsewhere; \

@@ -57,6 +57,8 @@ struct CoordinatorMeasurement: Codable {
   var seconds: Double
   /// Time of processors, of all its threads, seconds.
   var cpuSeconds: Double
+  /// Transactions that held a result.
+  var commits: Int
   /// Times from one result to the next, milliseconds: the median and that below which 99 of 100 lie.
   var intervals: Quantiles?
   /// The most memory at a time, MiB.
@@ -123,6 +125,7 @@ private final class MeasuredStore: CoordinatorStore {
       let intervals = zip(state.results, state.results.dropFirst()).map { Double($1 - $0) * 1e-6 }
       return CoordinatorMeasurement(
         seconds: Double(now - start.nanoseconds) * 1e-9, cpuSeconds: Double(clock() - start.cpu) * 1e-6,
+        commits: state.results.count,
         intervals: Quantiles(intervals), peakResidentMiB: ProcessMemory.peakResidentMiB, workers: state.workers)
     }
     // The benchmark reads on; where it does not, this process is about to end.

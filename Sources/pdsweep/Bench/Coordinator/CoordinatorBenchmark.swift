@@ -28,6 +28,7 @@ struct CoordinatorBenchmark {
     var idleRoundTripMilliseconds: Quantiles
     var recoverySeconds: Recovery
     var coordinatorResidentMiB: Double
+    var cellsPerCommit: Double
     var workers: Int
     var slots: Int
     var cells: Int
@@ -44,6 +45,7 @@ struct CoordinatorBenchmark {
       case idleRoundTripMilliseconds = "idle_round_trip_ms"
       case recoverySeconds = "recovery_s"
       case coordinatorResidentMiB = "coordinator_rss_mib"
+      case cellsPerCommit = "cells_per_commit"
       case workers, slots, cells, connections, store, curve, cores
       case parameterBytes = "parameter_bytes"
       case resultBytes = "result_bytes"
@@ -86,6 +88,7 @@ struct CoordinatorBenchmark {
       cellsPerSecond: Double(settings.cells) / load.seconds,
       coordinatorMicrosecondsPerCell: load.cpuSeconds / Double(settings.cells) * 1e6,
       idleRoundTripMilliseconds: idle, recoverySeconds: recovery, coordinatorResidentMiB: load.peakResidentMiB,
+      cellsPerCommit: Double(settings.cells) / Double(load.commits),
       workers: settings.workers, slots: settings.slots, cells: settings.cells, connections: settings.connections,
       store: settings.isDurable ? "file, synchronous = FULL" : "memory", curve: settings.isEncrypted,
       cores: ProcessInfo.processInfo.activeProcessorCount, parameterBytes: BenchSweep.sizes.cell,

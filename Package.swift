@@ -1,6 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// Whether deploy/fuzz.sh builds: what it builds links only with libFuzzer.
+let isFuzzing = Context.environment["PDSWEEP_FUZZ"] != nil
+
 /// Settings of every target of ours: Swift 6 mode, strict memory safety, explicit existentials and imports,
 /// and no warning left standing.
 let strict: [SwiftSetting] = [
@@ -10,13 +13,13 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
   .treatAllWarnings(as: .error),
-]
+  // Several times as many inputs a second; dependencies are built as they are.
+] + (isFuzzing ? [.unsafeFlags(["-O"])] : [])
 
 /// Settings of C targets, which are fast in debug builds too.
 let fastC: [CSetting] = [.unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror"])]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
-let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
@@ -45,7 +48,7 @@ let package = Package(
 
     // Values and decisions.
     .target(name: "ContentHash", dependencies: ["CContentHash", "CSodium"], swiftSettings: strict),
-    .target(name: "SweepCore", dependencies: ["ContentHash", yams, collections], swiftSettings: strict),
+    .target(name: "SweepCore", dependencies: ["ContentHash", heap, yams], swiftSettings: strict),
 
     // The engine.
     .target(name: "TensorKernels", dependencies: ["CBLAS", "CTensorKernels"], swiftSettings: strict),
@@ -112,3 +115,13 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+if isFuzzing {
+  package.targets += [
+    .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
+    .executableTarget(
+      name: "FuzzMessages",
+      dependencies: ["CFuzzer", "SweepCoordinator", "SweepStore", "SweepWire", "SweepCore", "ContentHash"],
+      path: "Tests/Fuzz/FuzzMessages", swiftSettings: strict),
+  ]
+}

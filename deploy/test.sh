@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what the tests need, checks the formatting, builds everything and runs every test.
+# Installs what the tests need, checks the formatting, builds everything, runs every test, and fuzzes for a minute.
 #
 # PDSWEEP_HISTORIES says how many simulated histories are run (default 10000; deploy/soak.sh runs more).
+# PDSWEEP_FUZZ_SECONDS says for how long messages are made up (default 60; deploy/fuzz.sh does it for longer).
 # PDSWEEP_GOLDEN names a folder of reference numbers to hold the engine against besides the one in the repository
 # (default ../shared/golden; passed over, with a notice, where there is none).
 set -euo pipefail
@@ -18,3 +19,6 @@ swift build --build-tests --explicit-target-dependency-import-check error
 
 echo "== Tests"
 PDSWEEP_HISTORIES=${PDSWEEP_HISTORIES:-10000} OPENBLAS_NUM_THREADS=1 swift test --skip-build --explicit-target-dependency-import-check error
+
+echo "== Fuzz"
+deploy/fuzz.sh "${PDSWEEP_FUZZ_SECONDS:-60}"

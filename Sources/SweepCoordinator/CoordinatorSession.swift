@@ -158,6 +158,9 @@ public struct CoordinatorSession: Sendable {
     return workers.isEmpty || now >= finished + configuration.settings.lostAfter * 3
   }
 
+  /// How many things are kept of peers and of what they say, for tests of what bounds it.
+  package var footprint: Int { peers.count + workers.count + progress.count }
+
   /// Takes in what happened and says what is to be done.
   public mutating func handle(_ events: [Event], at now: Instant) -> Step {
     var step = Step()

@@ -66,7 +66,7 @@ struct NamespaceTests {
 
   @Test(.enabled(if: Namespaces.obstacle == nil, "\(Namespaces.obstacle ?? "")"))
   func aSweepThatIsCutLosesPacketsAndHasEveryProcessKilledGivesTheBytesOfAnUndisturbedOne() async throws {
-    let laboratory = try Laboratory(steps: 60)
+    let laboratory = try Laboratory(steps: 600)
     // Enough cells that the sweep outlasts the scenario.
     let seeds = (0..<max(16, (partition + killing) / 2)).map(String.init).joined(separator: ", ")
     try laboratory.edit("sweep.yaml", "seed: [0, 1]", "seed: [\(seeds)]")

@@ -20,14 +20,18 @@ struct StoreFolderTests {
 
   @Test
   func aRunWhoseDiskIsFullWaitsAndGoesOnOnceThereIsRoom() async throws {
-    let laboratory = try Laboratory()
+    let laboratory = try Laboratory(steps: 240)
     let outcome = try await run(
       """
       mkdir disk
-      mount -t tmpfs -o size=1200k tmpfs disk
-      # Room for a store with its cells, but not for all that they come to.
-      head -c 600000 /dev/zero > disk/filler
+      mount -t tmpfs -o size=16m tmpfs disk
       "$1" run sweep.yaml --workers 1 --store disk/tiny.sqlite > out 2> err &
+      until "$1" events disk/tiny.sqlite 2> /dev/null | grep -q leased; do
+        kill -0 $! || { cat err >&2; exit 98; }
+        sleep 0.02
+      done
+      # Cells run, and there is no room for what they come to.
+      cat /dev/zero > disk/filler 2> /dev/null || true
       until grep -q "waiting: .*the disk is full" err; do
         kill -0 $! || { cat err >&2; exit 99; }
         sleep 0.02

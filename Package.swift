@@ -6,15 +6,16 @@ let isFuzzing = Context.environment["PDSWEEP_FUZZ"] != nil
 
 /// Settings of every target of ours: Swift 6 mode, strict memory safety, explicit existentials and imports,
 /// and no warning left standing.
-let strict: [SwiftSetting] = [
-  .swiftLanguageMode(.v6),
-  .strictMemorySafety(),
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("InternalImportsByDefault"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-  .treatAllWarnings(as: .error),
-  // Several times as many inputs a second; dependencies are built as they are.
-] + (isFuzzing ? [.unsafeFlags(["-O"])] : [])
+let strict: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+    // Several times as many inputs a second; dependencies are built as they are.
+  ] + (isFuzzing ? [.unsafeFlags(["-O"])] : [])
 
 /// Settings of C targets, which are fast in debug builds too.
 let fastC: [CSetting] = [.unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror"])]

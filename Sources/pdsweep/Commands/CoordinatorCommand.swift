@@ -8,8 +8,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
     abstract: "Hand the cells of a sweep out to workers that connect.",
     discussion: """
       The coordinator of `pdsweep run` without its workers: start those with `pdsweep worker`. They may come and go; \
-      they must see the sweep's files at the same paths. A coordinator that was killed carries on when it is started \
-      again with the same command: workers come back to it with what they run.
+      they fetch the sweep's files from here. A coordinator that was killed carries on when it is started again with the \
+      same command: workers come back to it with what they run.
 
       With --keys, messages are encrypted, and only workers whose keys `pdsweep keys` lists in the folder are admitted; \
       a key that is revoked is cut off within a second. Without, messages are in the clear, and an address that other \

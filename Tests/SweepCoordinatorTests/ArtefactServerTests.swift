@@ -119,8 +119,11 @@ import Testing
     let transport = InMemoryTransport()
     let cells = Fixture.cells(1)
     let store = MemoryStore(storeID: "store")
+    var configuration = Fixture.configuration(store)
+    // The workers of this test give no signs of life but one.
+    configuration.settings.lostAfter = .seconds(3600)
     let coordinator = Coordinator(
-      try store.begin(Fixture.sweep(cells), cells: cells), Fixture.configuration(store), files: files, store: store,
+      try store.begin(Fixture.sweep(cells), cells: cells), configuration, files: files, store: store,
       transport: transport, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     let run = Task { try await coordinator.run() }
     try await withThrowingTaskGroup { group in

@@ -15,7 +15,7 @@ import Testing
       return
     }
     let first = environment["PDSWEEP_FIRST_SEED"].flatMap(UInt64.init) ?? 0
-    let histories = environment["PDSWEEP_HISTORIES"].flatMap(UInt64.init) ?? 1000
+    let histories = environment["PDSWEEP_HISTORIES"].flatMap(UInt64.init) ?? 200
     let blocks = UInt64(ProcessInfo.processInfo.activeProcessorCount)
     let sights = await withTaskGroup(of: [String: Int]?.self) { group in
       for block in 0..<blocks {

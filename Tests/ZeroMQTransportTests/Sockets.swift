@@ -73,3 +73,13 @@ func resources() throws -> (threads: Int, files: Int) {
     try files.contentsOfDirectory(atPath: "/proc/self/fd").count
   )
 }
+
+/// Opens files until the numbers of this process's open files have no gap, and counts them.
+func filesOpenWithoutGaps() throws -> Int {
+  let highest = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap(Int32.init).max() ?? 2
+  while true {
+    let filler = dup(STDIN_FILENO)
+    guard filler >= 0 else { throw POSIXError(.EMFILE) }
+    if filler > highest { return Int(filler) + 1 }
+  }
+}

@@ -37,7 +37,7 @@ public actor Coordinator {
   private var server: ArtefactServer?
   private var session: CoordinatorSession
   private var log: CoordinatorLog
-  private var lastPublished: Instant?
+  private var published: (time: Instant, isWaiting: Bool)?
   private var failure: StoreError?
   private var stall: Stall?
 
@@ -170,6 +170,7 @@ public actor Coordinator {
     await take()
     defer { pass() }
     if let failure { throw failure }
+    defer { publishProgress() }
     if let stall {
       putOff(events)
       if let failure { throw failure }
@@ -182,7 +183,6 @@ public actor Coordinator {
     } else {
       try await decide(events)
     }
-    publishProgress()
   }
 
   private func decide(_ events: [CoordinatorSession.Event]) async throws(StoreError) {
@@ -252,10 +252,13 @@ public actor Coordinator {
     }
   }
 
+  /// Publishes where the sweeps are: at most ten times a second, and at once when they begin or cease to wait for the
+  /// store.
   private func publishProgress() {
     let now = clock.now()
-    if let lastPublished, now - lastPublished < .milliseconds(100), !isOver { return }
-    lastPublished = now
+    let isWaiting = stall != nil
+    if let published, now - published.time < .milliseconds(100), published.isWaiting == isWaiting, !isOver { return }
+    published = (now, isWaiting)
     var progress = session.progress(at: now)
     progress.waitsForStore = stall?.reason
     publish.yield(progress)

@@ -85,6 +85,25 @@ import Testing
     #expect(last.workers.isEmpty)
   }
 
+  @Test("progress tells of the wait at once, however shortly before it was published")
+  func progress() async throws {
+    let transport = InMemoryTransport()
+    let coordinator = try coordinator(transport)
+    let outcome = Task { try await coordinator.run() }
+    let worker = await worker(transport)
+    store.isFull = true
+    worker.send([.result(Fixture.delivery(1, cells[0].specification))])
+    await store.refuses(1)
+    worker.send([.heartbeat([AttemptProgress(1), AttemptProgress(2)])])
+    await worker.hears { $0 == .acknowledge([]) }
+    // The clock has stood still. Only the newest is kept for whoever has not looked yet.
+    let newest = await coordinator.progress.first { _ in true }
+    #expect(newest?.waitsForStore == .full(path: "memory"))
+    await coordinator.drain()
+    await clock.advance()
+    await #expect(throws: StoreError.self) { try await outcome.value }
+  }
+
   @Test("whoever stops a coordinator that waits need not wait for room")
   func stopping() async throws {
     let transport = InMemoryTransport()

@@ -80,8 +80,7 @@ let package = Package(
       name: "pdsweep",
       dependencies: [
         "ContentHash", "LanguageModel", "SweepCoordinator", "SweepCore", "SweepReport", "SweepSimulation", "SweepStore",
-        "SweepWire",
-        "SweepWorker", "TensorKernels", "ZeroMQTransport", argumentParser, logging,
+        "SweepWire", "SweepWorker", "TensorKernels", "ZeroMQTransport", argumentParser, logging,
       ],
       swiftSettings: strict),
 

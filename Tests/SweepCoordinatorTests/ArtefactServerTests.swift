@@ -9,7 +9,7 @@ import Testing
 @testable import SweepStore
 
 /// Files on disk, read for peers.
-@Suite(.timeLimit(.minutes(1))) struct ArtefactServerTests {
+@Suite(.timeLimit(.minutes(10))) struct ArtefactServerTests {
   private let folder = FileManager.default.temporaryDirectory.appending(path: "pdsweep-files-\(UUID().uuidString)")
   private let content = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
 

@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// What a worker checks before the engine sees a cell, and after.
-@Suite(.timeLimit(.minutes(1))) struct CellChecksTests {
+@Suite(.timeLimit(.minutes(10))) struct CellChecksTests {
   private func failures(_ outcomes: [FromWorker]) -> [CellFailure] {
     outcomes.compactMap { outcome in
       guard case .failure(_, let failure) = outcome else { return nil }

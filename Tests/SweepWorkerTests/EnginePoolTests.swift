@@ -7,7 +7,7 @@ import Testing
 @testable import SweepWorker
 
 /// The supervisor's side of its engines, with engines that are played by the test.
-@Suite(.timeLimit(.minutes(1))) struct EnginePoolTests {
+@Suite(.timeLimit(.minutes(10))) struct EnginePoolTests {
   /// Launches engines that do nothing but what the test does in their place.
   private final class PlayedEngines: EngineLauncher {
     struct Engine: Sendable {

@@ -68,8 +68,11 @@ struct Stage {
   init(_ keeper: ArtefactKeeper, _ script: @escaping ScriptedRunner.Script) {
     var logger = Logger(label: "worker")
     logger.logLevel = .critical
+    var configuration = WorkerSession.Configuration(identity: .example)
+    // Engines pulse in real time, while the clock goes as fast as the test moves it.
+    configuration.engineSilence = .seconds(1_000_000)
     let worker = Worker(
-      WorkerSession.Configuration(identity: .example), connect: { [hub] in hub.connect() },
+      configuration, connect: { [hub] in hub.connect() },
       launcher: ThreadEngines(clock: clock, script: script),
       keeper: keeper, clock: clock, logger: logger)
     self.worker = worker

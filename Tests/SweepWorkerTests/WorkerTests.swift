@@ -9,7 +9,7 @@ import Synchronization
 import Testing
 
 /// A worker as a whole, over an in-memory transport and with a clock that the test moves.
-@Suite(.timeLimit(.minutes(1))) struct WorkerTests {
+@Suite(.timeLimit(.minutes(10))) struct WorkerTests {
   @Test("A worker runs what it is leased, delivers the results and ends when drained")
   func wholeLife() async throws {
     let files = try Files()

@@ -5,7 +5,7 @@ import Testing
 @testable import ZeroMQTransport
 
 /// Real sockets with keys, over loopback.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct CurveTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct CurveTests {
   private let scratch = ScratchFolder()
 
   private func listen() async throws -> (ZeroMQCoordinatorTransport, Endpoint) {

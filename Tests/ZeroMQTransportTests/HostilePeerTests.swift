@@ -4,7 +4,7 @@ import Testing
 import ZeroMQTransport
 
 /// What peers that are no workers can do: nothing but be counted.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct HostilePeerTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct HostilePeerTests {
   @Test("Frames that no worker sends are reported with their error, one event each")
   func garbageFrames() async throws {
     let coordinator = try await listen()

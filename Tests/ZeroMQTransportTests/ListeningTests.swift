@@ -5,7 +5,7 @@ import Testing
 import ZeroMQTransport
 
 /// What an address that cannot be used gets.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ListeningTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ListeningTests {
   @Test("The port that the system chose is given back")
   func chosenPort() async throws {
     let coordinator = try await ZeroMQCoordinatorTransport.listen(on: Endpoint("tcp://localhost:0"))

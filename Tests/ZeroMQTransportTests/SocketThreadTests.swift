@@ -6,7 +6,7 @@ import Testing
 @testable import ZeroMQTransport
 
 /// The thread of a socket, without a socket.
-@Suite(.timeLimit(.minutes(1))) struct SocketThreadTests {
+@Suite(.timeLimit(.minutes(10))) struct SocketThreadTests {
   /// An end that writes down what is sent, and stops at 0 until it is let go on.
   private struct JournalEnd: SocketEnd, ~Copyable {
     let endpoint = Endpoint(host: "nowhere", port: 1)

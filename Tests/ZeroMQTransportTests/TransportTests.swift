@@ -5,7 +5,7 @@ import Testing
 import ZeroMQTransport
 
 /// Real sockets over loopback.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct TransportTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct TransportTests {
   @Test("Every worker's messages arrive in order, and so do the answers")
   func orderPerPeer() async throws {
     let workers = 24

@@ -55,8 +55,13 @@ final class Command: Sendable {
   }
 
   /// A test that has failed leaves nothing running.
-  deinit {
-    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+  deinit { killAll() }
+
+  /// Kills it, with what it has started and left in its process group.
+  private func killAll() {
+    guard process.isRunning else { return }
+    let leader = process.processIdentifier
+    kill(getpgid(leader) == leader ? -leader : leader, SIGKILL)
   }
 
   /// Runs the program to its end.
@@ -76,9 +81,17 @@ final class Command: Sendable {
     kill(process.processIdentifier, signal)
   }
 
-  /// Waits for its end.
+  /// Waits for its end. How long it took says nothing; the bound only keeps a broken program from hanging the tests.
   func outcome() async throws -> Outcome {
+    let bound = Task {
+      try await Task.sleep(for: .seconds(300))
+      killAll()
+    }
     for await _ in end.stream {}
+    bound.cancel()
+    guard case .failure = await bound.result else {
+      throw NeverHappened(what: "\(process.arguments ?? []) ends; it says \(try errors)")
+    }
     return Outcome(
       status: process.terminationStatus, wasKilled: process.terminationReason == .uncaughtSignal,
       output: try String(contentsOf: files.output, encoding: .utf8), errors: try errors)

@@ -28,4 +28,4 @@ PDSWEEP_HISTORIES=${PDSWEEP_HISTORIES:-10000} timeout 1200 swift test --skip-bui
   --explicit-target-dependency-import-check error --filter HistoryTests/histories
 
 echo "== Fuzz"
-deploy/fuzz.sh "${PDSWEEP_FUZZ_SECONDS:-60}"
+deploy/fuzz.sh "${PDSWEEP_FUZZ_SECONDS:-60}" 1

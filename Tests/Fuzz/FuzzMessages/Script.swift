@@ -77,7 +77,9 @@ struct Script {
     let step = session.handle([event], at: now)
     for outgoing in step.messages {
       switch outgoing.message {
-      case .refuse: break
+      case .refuse:
+        // Whoever says hello begins anew.
+        if case .arrived(.message(outgoing.peer, .hello)) = event { welcomed.remove(outgoing.peer) }
       case .welcome: welcomed.insert(outgoing.peer)
       case .lease, .acknowledge, .revoke, .drain:
         precondition(welcomed.contains(outgoing.peer), "\(outgoing.message) to a peer that is nobody")

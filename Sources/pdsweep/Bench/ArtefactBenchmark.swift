@@ -1,12 +1,16 @@
 internal import ContentHash
 internal import Foundation
+internal import Logging
 internal import SweepCoordinator
 internal import SweepCore
+internal import SweepStore
 internal import SweepWire
+internal import SweepWorker
+internal import Synchronization
 internal import ZeroMQTransport
 
-/// Measures how fast workers fetch a file from a coordinator over loopback, and how long their heartbeats wait for
-/// their answers meanwhile. What arrives is neither checked nor written.
+/// Measures how fast workers fetch a file from a coordinator over loopback into caches of their own, all of it: asked
+/// for, sent, checked by its SHA-256 and written; and how long their heartbeats wait for their answers meanwhile.
 struct ArtefactBenchmark {
   /// What was measured.
   struct Figures: Encodable {
@@ -29,9 +33,7 @@ struct ArtefactBenchmark {
   let megabytes: Int
   let isEncrypted: Bool
 
-  /// As a worker does: so many requests at a time, each for so many bytes.
-  private static let window = 8
-  private static let part = 256 << 10
+  /// Often enough for a transfer of a second to tell how late they come.
   private static let heartbeat = Duration.milliseconds(20)
 
   /// Fetches.
@@ -49,27 +51,21 @@ struct ArtefactBenchmark {
     }
     let transport = try await ZeroMQCoordinatorTransport.listen(
       on: Endpoint(host: "127.0.0.1", port: 0), security: security)
+    let coordinator = try coordinator(of: file, transport)
+    let sweep = Task { try await coordinator.run() }
+
     let start = ContinuousClock.now
-    let server = ArtefactServer.start([file]) {
-      Instant(nanoseconds: 0) + (ContinuousClock.now - start)
-    } send: {
-      transport.sendLater([$0])
-    } onStalled: { _ in
-    }
-    let coordinator = Task { await Self.serve(transport, server) }
     var roundTrips: [Duration] = []
     try await withThrowingTaskGroup(of: [Duration].self) { group in
-      for _ in 0..<workers {
+      for number in 0..<workers {
         group.addTask { [key] in
-          try await Self.fetch(file, try await ZeroMQWorkerTransport.connect(to: transport.endpoint, key: key))
+          try await fetch(number, key, from: transport.endpoint, into: folder.appending(path: "cache-\(number)"))
         }
       }
       for try await more in group { roundTrips += more }
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
-    server.close()
-    await transport.close()
-    await coordinator.value
+    _ = try await sweep.value
     let sorted = roundTrips.map { $0 / .milliseconds(1) }.sorted()
     func quantile(_ share: Double) -> Double { sorted.isEmpty ? 0 : sorted[Int(Double(sorted.count - 1) * share)] }
     return Figures(
@@ -86,58 +82,94 @@ struct ArtefactBenchmark {
     for _ in 0..<megabytes { try handle.write(contentsOf: block) }
     try handle.close()
     guard let stamp = FileStamp(path: url.path) else { throw CocoaError(.fileNoSuchFile) }
-    return SweepFile(path: url.path, digest: SHA256Digest(of: "the file of the benchmark"), stamp: stamp)
+    return SweepFile(path: url.path, digest: try SHA256Digest(ofFile: url), stamp: stamp)
   }
 
-  /// Answers heartbeats, and hands requests on.
-  private static func serve(_ transport: ZeroMQCoordinatorTransport, _ server: ArtefactServer) async {
-    for await batch in transport.incoming {
-      for case .message(let peer, let message) in batch {
-        switch message {
-        case .heartbeat: transport.send([OutgoingMessage(to: peer, .acknowledge([]))])
-        case .artefactRequest(let request): server.take(request, of: peer)
-        case .hello, .ready, .result, .failure, .goodbye: break
-        }
-      }
-    }
+  /// A coordinator of a sweep with one cell for each worker, which names the file.
+  private func coordinator(of file: SweepFile, _ transport: ZeroMQCoordinatorTransport) throws -> Coordinator {
+    let cells = BenchSweep.cells(workers, naming: file.digest)
+    let store = MemoryStore()
+    return Coordinator(
+      try store.begin(BenchSweep.description(of: cells), cells: cells),
+      CoordinatorSession.Configuration(
+        coordinatorID: "bench", storeID: store.storeID, engineVersion: PDSweep.version, build: Build.name,
+        artefacts: [Artefact(digest: file.digest, role: "everything", name: "everything", size: file.size)],
+        settings: Scheduler.Settings(
+          heartbeatInterval: Self.heartbeat, lostAfter: .seconds(60), copyAfter: .seconds(3600))),
+      files: [file], store: store, transport: transport, logger: Self.logger)
   }
 
-  /// Fetches the file, and returns how long each heartbeat waited for its answer.
-  private static func fetch(_ file: SweepFile, _ transport: ZeroMQWorkerTransport) async throws -> [Duration] {
-    var asked = 0
-    var arrived = 0
-    var receipt: UInt64 = 0
+  /// Works off one cell, for which the file must be fetched, and returns how long each heartbeat waited for its answer.
+  private func fetch(
+    _ number: Int, _ key: WorkerKey?, from endpoint: Endpoint, into cache: URL
+  ) async throws -> [Duration] {
+    let timed = TimedTransport(try await ZeroMQWorkerTransport.connect(to: endpoint, key: key))
+    let process = ProcessInfo.processInfo
+    let identity = WorkerIdentity(
+      workerID: WorkerID("bench-\(number)"), engineVersion: PDSweep.version,
+      engineRevision: CellSpecification.engineRevision, host: process.hostName,
+      processIdentifier: Int(process.processIdentifier), cores: process.activeProcessorCount,
+      memoryMiB: Int(process.physicalMemory >> 20), slots: 1, build: Build.name)
+    let worker = Worker(
+      WorkerSession.Configuration(identity: identity, prefetch: 0), connect: { timed }, engines: { InstantEngines($0) },
+      keeper: try ArtefactKeeper(cache: ArtefactCacheSettings(folder: cache, limit: .max)), logger: Self.logger)
+    _ = try await worker.run()
+    return timed.roundTrips
+  }
+
+  private static let logger = {
+    var logger = Logger(label: "pdsweep.bench") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = .warning
+    return logger
+  }()
+}
+
+/// A worker's connection that notes how long heartbeats wait for their answers.
+private final class TimedTransport: WorkerTransport {
+  let incoming: AsyncStream<[WorkerEvent]>
+
+  private struct State {
+    var beat: ContinuousClock.Instant?
     var roundTrips: [Duration] = []
-    var beat = ContinuousClock.now
-    var isAnswered = true
-    func request() -> FromWorker {
-      defer { asked += part }
-      return .artefactRequest(
-        ArtefactRequest(digest: file.digest, offset: asked, count: part, receipt: receipt))
-    }
-    transport.send((0..<window).map { _ in request() })
-    for await batch in transport.incoming {
-      for case .message(let message) in batch {
-        switch message {
-        case .artefactChunk(let chunk):
-          arrived += chunk.content.count
-          receipt = chunk.receipt
-          if asked < file.size { transport.send([request()]) }
-        case .acknowledge:
-          roundTrips.append(ContinuousClock.now - beat)
-          isAnswered = true
-        case .welcome, .lease, .revoke, .drain, .refuse, .artefactMissing: break
-        }
+  }
+
+  private let base: ZeroMQWorkerTransport
+  private let state = Mutex(State())
+
+  init(_ base: ZeroMQWorkerTransport) {
+    self.base = base
+    let (stream, continuation) = AsyncStream.makeStream(of: [WorkerEvent].self)
+    incoming = stream
+    Task {
+      for await batch in base.incoming {
+        hear(batch)
+        continuation.yield(batch)
       }
-      if arrived >= file.size { break }
-      let now = ContinuousClock.now
-      if isAnswered, now >= beat + heartbeat {
-        beat = now
-        isAnswered = false
-        transport.send([.heartbeat([])])
+      continuation.finish()
+    }
+  }
+
+  var roundTrips: [Duration] { state.withLock { $0.roundTrips } }
+
+  func send(_ messages: [FromWorker]) {
+    for case .heartbeat in messages {
+      state.withLock { state in
+        if state.beat == nil { state.beat = ContinuousClock.now }
       }
     }
-    await transport.close()
-    return roundTrips
+    base.send(messages)
+  }
+
+  func close() async { await base.close() }
+  func abandon() { base.abandon() }
+
+  private func hear(_ batch: [WorkerEvent]) {
+    for case .message(.acknowledge) in batch {
+      state.withLock { state in
+        guard let beat = state.beat else { return }
+        state.roundTrips.append(ContinuousClock.now - beat)
+        state.beat = nil
+      }
+    }
   }
 }

@@ -65,10 +65,10 @@ struct ArtefactBenchCommand: AsyncParsableCommand {
     commandName: "artefacts",
     abstract: "Measure how fast workers fetch a file from a coordinator.",
     discussion: """
-      Coordinator and workers are in one process and talk over loopback; the file is in the page cache, and what \
-      arrives is neither checked nor written. Prints one line of JSON:
+      Coordinator and workers are in one process and talk over loopback; the file is in the page cache. Each worker \
+      has a cache of its own, in which the file stands in the end, checked by its SHA-256. Prints one line of JSON:
 
-        mb_per_s                  millions of bytes a second, all workers together
+        mb_per_s                  millions of bytes a second, all workers together, from connecting to the cell's end
         heartbeat_round_trip_ms   from a heartbeat to its answer meanwhile (median, p99, longest)
 
       Measure a release build.

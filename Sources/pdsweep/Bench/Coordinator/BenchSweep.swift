@@ -13,20 +13,20 @@ struct BenchSweep {
   static let file = Array("pdsweep bench\n".utf8)
   static let fileDigest = SHA256Digest(of: file)
 
-  private static let corpus = CorpusReference(name: "none", role: .forget, text: fileDigest, cut: nil)
+  private static let corpus = "none"
 
-  /// The cells, which differ in their seeds.
-  static func cells(_ count: Int) -> [Cell] {
+  /// The cells, which differ in their seeds and name a file.
+  static func cells(_ count: Int, naming file: SHA256Digest = fileDigest) -> [Cell] {
     (0..<count).map { index in
-      Cell(index: index, method: "nothing", specification: specification(seed: UInt64(index)))
+      Cell(index: index, method: "nothing", specification: specification(seed: UInt64(index), file))
     }
   }
 
-  private static func specification(seed: UInt64) -> CellSpecification {
+  private static func specification(seed: UInt64, _ file: SHA256Digest = fileDigest) -> CellSpecification {
     CellSpecification(
-      target: TargetReference(
-        weights: fileDigest, configuration: fileDigest, tokenizer: fileDigest, decomposition: nil),
-      corpora: [corpus], start: "", evaluation: EvaluationSettings(tokensPerCorpus: 1, context: 1),
+      target: TargetReference(weights: file, configuration: file, tokenizer: file, decomposition: nil),
+      corpora: [CorpusReference(name: corpus, role: .forget, text: file, cut: nil)], start: "",
+      evaluation: EvaluationSettings(tokensPerCorpus: 1, context: 1),
       edit: .prefactors(subcomponents: ["h.0.mlp.c_fc:0"], alphas: .fixed(1)), training: nil, seed: seed)
   }
 
@@ -40,7 +40,7 @@ struct BenchSweep {
   /// The result of every cell.
   static let result: CellResult = {
     let base = SplitLosses(validation: 1.0986122886681098, test: 1.0986122886681098)
-    let score = CorpusScore(name: corpus.name, role: corpus.role, base: base, edited: base)
+    let score = CorpusScore(name: corpus, role: .forget, base: base, edited: base)
     return CellResult(
       evaluations: [EvaluationPoint(step: 0, corpora: [score])], steps: [], edit: .prefactors(alphas: [1]),
       forgetTokens: 0, retainTokens: 0)

@@ -1,5 +1,6 @@
-"""Makes tokenizer.json and cases.json beside this file: a small byte-level BPE tokenizer, and what the reference
-implementation (PyPI: tokenizers 0.23.3) encodes and decodes with it and with variants of it.
+"""Makes tokenizer.json, cases.json and training.json beside this file: a small byte-level BPE tokenizer, what the
+reference implementation (PyPI: tokenizers 0.23.3) encodes and decodes with it and with variants of it, and what it
+learns from other texts.
 
     python make.py
 
@@ -7,6 +8,9 @@ All text here was written for this purpose. Each variant changes members of toke
 (its basis), by their path, and has cases of its own: `text` with its `ids`, or `ids` alone; what these ids decode to
 (`decoded`), where that is not the text; and what they decode to without special tokens (`decoded_skip_special`), where
 that differs.
+
+training.json holds `texts`, the vocabulary asked for (`vocabulary`), the smallest frequency of a merged pair
+(`minimum_frequency`), and the `merges` learned. The first case is that of tokenizer.json.
 """
 
 import copy
@@ -92,18 +96,53 @@ def added(identifier: int, content: str, **flags: bool) -> dict:
     return {"id": identifier, "content": content, **{name: flags.get(name, False) for name in names}}
 
 
-def trained() -> dict:
+def trained(texts: list[str] = TEXT, vocabulary: int = 420, minimum_frequency: int = 0) -> dict:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=420,
+        vocab_size=vocabulary,
+        min_frequency=minimum_frequency,
         special_tokens=["<|endoftext|>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(TEXT, trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     return json.loads(tokenizer.to_str())
+
+
+def training_cases(source: random.Random) -> list[dict]:
+    def few_letters(letters: str) -> str:
+        return "".join(source.choice(letters) for _ in range(source.randint(1, 60)))
+
+    def syllables() -> str:
+        parts = ["ba", "ab", "na", "nana", "an", "la", "\u00e4l", "\u00e4", "o\u0301", "'s", "12", "\n", "  ", "\t"]
+        words = ["".join(source.choice(parts) for _ in range(source.randint(1, 5))) for _ in range(20)]
+        return " ".join(words)
+
+    inputs = [
+        (TEXT, 420, 0),
+        (TEXT, 10_000, 0),
+        (TEXT, 600, 3),
+        (ODD, 1_000, 2),
+        (ODD, 280, 0),
+        ([few_letters("ab") for _ in range(12)], 400, 0),
+        ([few_letters("aaab ") for _ in range(30)], 400, 2),
+        ([few_letters("abc") + " " for _ in range(30)], 330, 0),
+        (["a" * length for length in (1, 2, 3, 5, 8, 13, 21, 34, 55)], 300, 0),
+        ([syllables() for _ in range(20)], 500, 2),
+        ([random_text(source) for _ in range(60)], 800, 2),
+        ([], 300, 0),
+    ]
+    return [
+        {
+            "texts": texts,
+            "vocabulary": vocabulary,
+            "minimum_frequency": minimum,
+            "merges": trained(texts, vocabulary, minimum)["model"]["merges"],
+        }
+        for texts, vocabulary, minimum in inputs
+    ]
 
 
 def changed(document: dict, changes: dict) -> dict:
@@ -203,6 +242,8 @@ def main() -> None:
     (FOLDER / "tokenizer.json").write_text(json.dumps(document, **compact) + "\n", encoding="utf-8")
     rows = ",\n".join(json.dumps(variant, **compact) for variant in output)
     (FOLDER / "cases.json").write_text("[\n" + rows + "\n]\n", encoding="utf-8")
+    rows = ",\n".join(json.dumps(case, **compact) for case in training_cases(random.Random(21)))
+    (FOLDER / "training.json").write_text("[\n" + rows + "\n]\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

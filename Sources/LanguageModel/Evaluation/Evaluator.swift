@@ -18,16 +18,8 @@ public struct Evaluator {
   ) -> [[Float]]? {
     let head = LossHead(model: model)
     var result: [[Float]] = []
-    var start = 0
-    while start < windows.count {
+    for group in TokenWindow.groups(of: windows) {
       guard !shouldStop() else { return nil }
-      var end = start + 1
-      var rows = windows[start].inputs.count
-      while end < windows.count, rows + windows[end].inputs.count <= Self.rowsPerPass {
-        rows += windows[end].inputs.count
-        end += 1
-      }
-      let group = windows[start..<end]
       let batch = TokenBatch(sequences: group.map(\.inputs), edited: edit != nil)
       let pass = PackedPass(model: model, batch: batch, edits: edit.map { [$0] } ?? [])
       var losses = head.crossEntropies(residual: pass.forward(), targets: group.flatMap(\.targets))[...]
@@ -35,7 +27,6 @@ public struct Evaluator {
         result.append(Array(losses.prefix(window.targets.count)))
         losses = losses.dropFirst(window.targets.count)
       }
-      start = end
     }
     return result
   }

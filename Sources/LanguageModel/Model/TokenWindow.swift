@@ -17,3 +17,22 @@ public struct TokenWindow: Sendable, Hashable {
     self.init(inputs: [start] + tokens.dropLast(), targets: tokens)
   }
 }
+
+extension TokenWindow {
+  /// Windows in groups that fit into one forward pass; a longer window has a group of its own.
+  public static func groups(of windows: [TokenWindow]) -> [ArraySlice<TokenWindow>] {
+    var groups: [ArraySlice<TokenWindow>] = []
+    var start = 0
+    while start < windows.count {
+      var end = start + 1
+      var rows = windows[start].inputs.count
+      while end < windows.count, rows + windows[end].inputs.count <= Evaluator.rowsPerPass {
+        rows += windows[end].inputs.count
+        end += 1
+      }
+      groups.append(windows[start..<end])
+      start = end
+    }
+    return groups
+  }
+}

@@ -240,7 +240,7 @@ public struct CoordinatorSession: Sendable {
     case .heartbeat(let held):
       for attempt in held { progress[attempt.attempt] = attempt }
       decide(
-        .heartbeat(worker, holding: held.map { HeldAttempt($0.attempt, isStarted: $0.steps > 0) }), now, &step)
+        .heartbeat(worker, holding: held.map { HeldAttempt($0.attempt, isStarted: $0.isStarted) }), now, &step)
       let mine = Set(scheduler.leases(of: worker) ?? [])
       for attempt in held where !mine.contains(attempt.attempt) { progress[attempt.attempt] = nil }
       if step.latest[peer] == nil { say(.acknowledge([]), to: worker, &step) }

@@ -108,17 +108,20 @@ public struct AttemptProgress: Sendable, Hashable {
   public var attempt: AttemptID
   /// Steps done.
   public var step: Int
-  /// Steps in all; 0 while the attempt waits to be started, and once it has ended.
+  /// Steps in all; 0 where the engine has not said yet, and once the attempt has ended.
   public var steps: Int
   /// The latest total loss, nats; `nil` before the first step.
   public var loss: Double?
+  /// Whether an engine has begun it: what has not been begun can be taken back without loss.
+  public var isStarted: Bool
 
   /// Creates a progress report.
-  public init(attempt: AttemptID, step: Int, steps: Int, loss: Double?) {
+  public init(attempt: AttemptID, step: Int, steps: Int, loss: Double?, isStarted: Bool = true) {
     self.attempt = attempt
     self.step = step
     self.steps = steps
     self.loss = loss
+    self.isStarted = isStarted
   }
 }
 

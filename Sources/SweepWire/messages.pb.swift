@@ -347,6 +347,8 @@ nonisolated struct ProtoProgress: Sendable {
   /// Clears the value of `loss`. Subsequent reads from it will return its default value.
   mutating func clearLoss() {self._loss = nil}
 
+  var started: Bool = false
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -1053,7 +1055,7 @@ nonisolated extension ProtoHeartbeat: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension ProtoProgress: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Progress"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}attempt\0\u{1}step\0\u{1}steps\0\u{1}loss\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}attempt\0\u{1}step\0\u{1}steps\0\u{1}loss\0\u{1}started\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1065,6 +1067,7 @@ nonisolated extension ProtoProgress: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.step) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.steps) }()
       case 4: try { try decoder.decodeSingularDoubleField(value: &self._loss) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.started) }()
       default: break
       }
     }
@@ -1087,6 +1090,9 @@ nonisolated extension ProtoProgress: SwiftProtobuf.Message, SwiftProtobuf._Messa
     try { if let v = self._loss {
       try visitor.visitSingularDoubleField(value: v, fieldNumber: 4)
     } }()
+    if self.started != false {
+      try visitor.visitSingularBoolField(value: self.started, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1095,6 +1101,7 @@ nonisolated extension ProtoProgress: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.step != rhs.step {return false}
     if lhs.steps != rhs.steps {return false}
     if lhs._loss != rhs._loss {return false}
+    if lhs.started != rhs.started {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

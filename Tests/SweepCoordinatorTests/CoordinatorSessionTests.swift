@@ -64,6 +64,18 @@ import Testing
     #expect(step.batch.writes.isEmpty)
   }
 
+  @Test("what a worker has begun is left to it, even before its first step")
+  mutating func begun() {
+    _ = hear(Fixture.hello(anna), .ready(credit: 4))
+    let held = (1...4).map { attempt in
+      AttemptProgress(attempt: AttemptID(attempt), step: 0, steps: 0, loss: nil, isStarted: attempt != 2)
+    }
+    _ = hear(.heartbeat(held), at: 1)
+    let step = hear(Fixture.hello(Fixture.bert), .ready(credit: 4), from: there, at: 2)
+    #expect(step.messages.contains(OutgoingMessage(to: here, .revoke([AttemptID(2)]))))
+    #expect(step.messages.contains(OutgoingMessage(to: there, .lease([leased(5, 1)]))))
+  }
+
   @Test("a peer of another protocol is refused; what cannot be read is counted, and told ever more rarely")
   mutating func unreadable() {
     let version = session.handle(

@@ -45,9 +45,9 @@ import Testing
     expect(
       .heartbeat([
         AttemptProgress(attempt: AttemptID(5), step: 1, steps: 100, loss: 1.0),
-        AttemptProgress(attempt: AttemptID(6), step: 0, steps: 0, loss: nil),
+        AttemptProgress(attempt: AttemptID(6), step: 0, steps: 0, loss: nil, isStarted: false),
       ]),
-      [0x1a, 0x15, 0x0a, 0x0f, 0x08, 0x05, 0x10, 0x01, 0x18, 0x64, 0x21, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f]
+      [0x1a, 0x17, 0x0a, 0x11, 0x08, 0x05, 0x10, 0x01, 0x18, 0x64, 0x21, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0x28, 0x01]
         + [0x0a, 0x02, 0x08, 0x06])
     let digest = SHA256Digest(of: "cell")
     expect(

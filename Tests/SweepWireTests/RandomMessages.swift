@@ -18,7 +18,8 @@ extension Seeded {
       .heartbeat(
         attempts().map {
           AttemptProgress(
-            attempt: $0, step: number(0...Int(UInt32.max)), steps: number(0...Int(UInt32.max)), loss: loss())
+            attempt: $0, step: number(0...Int(UInt32.max)), steps: number(0...Int(UInt32.max)), loss: loss(),
+            isStarted: Bool.random(using: &self))
         })
     case 3:
       .result(

@@ -414,6 +414,8 @@ struct SessionModel {
       for running in engines.compactMap(\.running) where !running.isUnwanted {
         expect(named.contains(running.progress), "heartbeat misstates the progress")
       }
+      let unstarted = Set(waiting.map(\.cell.attempt))
+      expect(named.allSatisfy { $0.isStarted != unstarted.contains($0.attempt) }, "heartbeat misstates what was begun")
     case (.open, .result(let result)): deliver(result.attempt, message)
     case (.open, .failure(let attempt, _)): deliver(attempt, message)
     case (.open, .artefactRequest(let request)): files.say(request)

@@ -57,7 +57,7 @@ import Testing
     #expect(session.nextDeadline == Instant(0.6))
     let progress = AttemptProgress(attempt: AttemptID(1), step: 3, steps: 9, loss: 0.5)
     #expect(session.handle(.progressed(slot: 0, progress), at: Instant(0.3)) == [])
-    let waits = AttemptProgress(attempt: AttemptID(2), step: 0, steps: 0, loss: nil)
+    let waits = AttemptProgress(attempt: AttemptID(2), step: 0, steps: 0, loss: nil, isStarted: false)
     #expect(session.handle(.timeReached, at: Instant(0.6)) == [.send([.heartbeat([progress, waits])])])
     #expect(
       session.handle(.finished(slot: 0, AttemptID(1), .result(outcome(1))), at: Instant(0.7)) == [

@@ -101,6 +101,7 @@ extension ProtoProgress {
     attempt = progress.attempt.number
     step = UInt32(progress.step)
     steps = UInt32(progress.steps)
+    started = progress.isStarted
     if let loss = progress.loss { self.loss = loss }
   }
 }
@@ -109,7 +110,7 @@ extension AttemptProgress {
   init(_ progress: ProtoProgress) throws(WireError) {
     self.init(
       attempt: try SweepWire.attempt(progress.attempt), step: Int(progress.step), steps: Int(progress.steps),
-      loss: progress.hasLoss ? progress.loss : nil)
+      loss: progress.hasLoss ? progress.loss : nil, isStarted: progress.started)
   }
 }
 

@@ -179,11 +179,12 @@ public struct WorkerSession: Sendable {
 
   /// What the worker answers for: what a hello and a heartbeat name.
   var held: [AttemptProgress] {
-    func bare(_ attempt: AttemptID) -> AttemptProgress {
-      AttemptProgress(attempt: attempt, step: 0, steps: 0, loss: nil)
+    func bare(_ attempt: AttemptID, isStarted: Bool) -> AttemptProgress {
+      AttemptProgress(attempt: attempt, step: 0, steps: 0, loss: nil, isStarted: isStarted)
     }
     let runs = slots.compactMap { slot in slot.running.flatMap { $0.isRevoked ? nil : $0.progress } }
-    return outcomes.map { bare($0.attempt) } + runs + waiting.map { bare($0.cell.attempt) }
+    return outcomes.map { bare($0.attempt, isStarted: true) } + runs
+      + waiting.map { bare($0.cell.attempt, isStarted: false) }
   }
 
   /// Unfinished leases that the worker wants to hold: none while no engine could run them.

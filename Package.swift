@@ -49,12 +49,16 @@ let package = Package(
 
     // Values and decisions.
     .target(name: "ContentHash", dependencies: ["CContentHash", "CSodium"], swiftSettings: strict),
-    .target(name: "SweepCore", dependencies: ["ContentHash", heap, yams], swiftSettings: strict),
+    .target(name: "SettingsFiles", dependencies: [yams], swiftSettings: strict),
+    .target(name: "SweepCore", dependencies: ["ContentHash", "SettingsFiles", heap], swiftSettings: strict),
 
     // The engine.
     .target(name: "TensorKernels", dependencies: ["CBLAS", "CTensorKernels"], swiftSettings: strict),
     .target(
       name: "LanguageModel", dependencies: ["ContentHash", "TensorKernels", heap, yams], swiftSettings: strict),
+    .target(
+      name: "ParameterDecomposition", dependencies: ["ContentHash", "LanguageModel", "SettingsFiles", "TensorKernels"],
+      swiftSettings: strict),
 
     // Messages, sockets, storage.
     .target(
@@ -79,17 +83,24 @@ let package = Package(
     .executableTarget(
       name: "pdsweep",
       dependencies: [
-        "ContentHash", "LanguageModel", "SweepCoordinator", "SweepCore", "SweepReport", "SweepSimulation", "SweepStore",
-        "SweepWire", "SweepWorker", "TensorKernels", "ZeroMQTransport", argumentParser, logging,
+        "ContentHash", "LanguageModel", "ParameterDecomposition", "SettingsFiles", "SweepCoordinator", "SweepCore",
+        "SweepReport", "SweepSimulation", "SweepStore", "SweepWire", "SweepWorker", "TensorKernels", "ZeroMQTransport",
+        argumentParser, logging,
       ],
       swiftSettings: strict),
 
     .testTarget(name: "ContentHashTests", dependencies: ["ContentHash"], swiftSettings: strict),
-    .testTarget(name: "SweepCoreTests", dependencies: ["SweepCore", "ContentHash"], swiftSettings: strict),
+    .testTarget(name: "SettingsFilesTests", dependencies: ["SettingsFiles"], swiftSettings: strict),
+    .testTarget(
+      name: "SweepCoreTests", dependencies: ["SweepCore", "SettingsFiles", "ContentHash"], swiftSettings: strict),
     .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels"], swiftSettings: strict),
     .testTarget(
       name: "LanguageModelTests", dependencies: ["LanguageModel", "TensorKernels", "ContentHash"],
       resources: [.copy("Golden")], swiftSettings: strict),
+    .testTarget(
+      name: "ParameterDecompositionTests",
+      dependencies: ["ParameterDecomposition", "LanguageModel", "SettingsFiles", "TensorKernels", "ContentHash"],
+      swiftSettings: strict),
     .testTarget(
       name: "SweepWireTests", dependencies: ["SweepWire", "SweepCore", "ContentHash"], swiftSettings: strict),
     .testTarget(

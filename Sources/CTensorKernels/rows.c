@@ -267,6 +267,52 @@ AVX2 float pdsweep_dot3(const float *dy, const float *weight, const float *x, si
   return horizontal_sum(a);
 }
 
+AVX2 void pdsweep_adamw(
+    float *parameter, const float *gradient, double *first, double *second, size_t n, struct pdsweep_adamw by) {
+  const __m256d keep_part = _mm256_set1_pd(by.keep), clip = _mm256_set1_pd(by.clip);
+  const __m256d beta1 = _mm256_set1_pd(by.beta1), rest1 = _mm256_set1_pd(1 - by.beta1);
+  const __m256d beta2 = _mm256_set1_pd(by.beta2), rest2 = _mm256_set1_pd(1 - by.beta2);
+  const __m256d step = _mm256_set1_pd(by.step), scale = _mm256_set1_pd(by.second_scale);
+  const __m256d epsilon = _mm256_set1_pd(by.epsilon);
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const __m256d g = _mm256_mul_pd(_mm256_cvtps_pd(_mm_loadu_ps(gradient + i)), clip);
+    const __m256d m = _mm256_fmadd_pd(beta1, _mm256_loadu_pd(first + i), _mm256_mul_pd(rest1, g));
+    const __m256d v =
+        _mm256_fmadd_pd(beta2, _mm256_loadu_pd(second + i), _mm256_mul_pd(rest2, _mm256_mul_pd(g, g)));
+    _mm256_storeu_pd(first + i, m);
+    _mm256_storeu_pd(second + i, v);
+    const __m256d size = _mm256_add_pd(_mm256_sqrt_pd(_mm256_mul_pd(v, scale)), epsilon);
+    const __m256d change = _mm256_div_pd(_mm256_mul_pd(step, m), size);
+    const __m256d p = _mm256_cvtps_pd(_mm_loadu_ps(parameter + i));
+    _mm_storeu_ps(parameter + i, _mm256_cvtpd_ps(_mm256_fmsub_pd(p, keep_part, change)));
+  }
+  for (; i < n; i++) {
+    const double g = gradient[i] * by.clip;
+    first[i] = fma(by.beta1, first[i], (1 - by.beta1) * g);
+    second[i] = fma(by.beta2, second[i], (1 - by.beta2) * (g * g));
+    const double change = by.step * first[i] / (sqrt(second[i] * by.second_scale) + by.epsilon);
+    parameter[i] = (float)fma(parameter[i], by.keep, -change);
+  }
+}
+
+AVX2 double pdsweep_sum_of_squares(const float *x, size_t n) {
+  __m256d a = _mm256_setzero_pd(), b = a, c = a, d = a;
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const __m256d p = _mm256_cvtps_pd(_mm_loadu_ps(x + i)), q = _mm256_cvtps_pd(_mm_loadu_ps(x + i + 4));
+    const __m256d r = _mm256_cvtps_pd(_mm_loadu_ps(x + i + 8)), s = _mm256_cvtps_pd(_mm_loadu_ps(x + i + 12));
+    a = _mm256_fmadd_pd(p, p, a);
+    b = _mm256_fmadd_pd(q, q, b);
+    c = _mm256_fmadd_pd(r, r, c);
+    d = _mm256_fmadd_pd(s, s, d);
+  }
+  double lanes[4], rest = 0;
+  _mm256_storeu_pd(lanes, _mm256_add_pd(_mm256_add_pd(a, b), _mm256_add_pd(c, d)));
+  for (; i < n; i++) rest += (double)x[i] * x[i];
+  return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest;
+}
+
 #else
 
 bool pdsweep_has_avx2(void) {

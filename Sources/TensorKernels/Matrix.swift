@@ -231,14 +231,7 @@ public struct Matrix: FloatMatrix {
 
   /// Sum of the squares of all elements, in double precision.
   public var sumOfSquares: Double {
-    var sum = 0.0
-    for row in 0..<rows {
-      for column in 0..<columns {
-        let value = Double(unsafe pointer[row * stride + column])
-        sum += value * value
-      }
-    }
-    return sum
+    (0..<rows).reduce(0) { unsafe $0 + RowKernels.sumOfSquares(pointer + $1 * stride, columns) }
   }
 
   /// Whether every element is a finite number.

@@ -118,4 +118,23 @@ enum PlainKernels {
   ) {
     for i in 0..<n { unsafe dx[i] += inverse * weight[i] * dy[i] - shared * x[i] }
   }
+
+  static func sumOfSquares(_ x: ConstantRow, _ n: Int) -> Double {
+    var sum = 0.0
+    for i in 0..<n { unsafe sum += Double(x[i]) * Double(x[i]) }
+    return sum
+  }
+
+  static func adamW(
+    _ parameter: Row, _ gradient: ConstantRow, _ first: UnsafeMutablePointer<Double>,
+    _ second: UnsafeMutablePointer<Double>, _ n: Int, by coefficients: AdamWKernel
+  ) {
+    for i in 0..<n {
+      let g = unsafe Double(gradient[i]) * coefficients.clip
+      unsafe first[i] = coefficients.beta1 * first[i] + (1 - coefficients.beta1) * g
+      unsafe second[i] = coefficients.beta2 * second[i] + (1 - coefficients.beta2) * g * g
+      let size = unsafe (second[i] * coefficients.secondScale).squareRoot() + coefficients.epsilon
+      unsafe parameter[i] = Float(Double(parameter[i]) * coefficients.keep - coefficients.step * first[i] / size)
+    }
+  }
 }

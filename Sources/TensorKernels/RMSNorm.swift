@@ -50,8 +50,10 @@ public enum RMSNorm {
     precondition(weightGradient.rows == 1 && weightGradient.columns == x.columns)
     for row in 0..<x.rows {
       let scale = inverse[row, 0]
+      let gradient = unsafe outputGradient.base + row * outputGradient.stride
+      let source = unsafe x.base + row * x.stride
       for column in 0..<x.columns {
-        weightGradient[0, column] += outputGradient[row, column] * x[row, column] * scale
+        unsafe weightGradient.pointer[column] += gradient[column] * source[column] * scale
       }
     }
   }

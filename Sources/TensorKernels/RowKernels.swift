@@ -143,4 +143,29 @@ enum RowKernels {
     #endif
     unsafe PlainKernels.rmsBackward(dy, weight, x, inverse: inverse, shared: shared, dx, n)
   }
+
+  /// sum of the squares, in double precision.
+  static func sumOfSquares(_ x: ConstantRow, _ n: Int) -> Double {
+    #if arch(x86_64)
+      if vectorised { return unsafe pdsweep_sum_of_squares(x, n) }
+    #endif
+    return unsafe PlainKernels.sumOfSquares(x, n)
+  }
+
+  /// One update of a row by AdamW; see ``AdamWKernel``.
+  static func adamW(
+    _ parameter: Row, _ gradient: ConstantRow, _ first: UnsafeMutablePointer<Double>,
+    _ second: UnsafeMutablePointer<Double>, _ n: Int, by coefficients: AdamWKernel
+  ) {
+    #if arch(x86_64)
+      if vectorised {
+        return unsafe pdsweep_adamw(
+          parameter, gradient, first, second, n,
+          .init(
+            keep: coefficients.keep, clip: coefficients.clip, beta1: coefficients.beta1, beta2: coefficients.beta2,
+            step: coefficients.step, second_scale: coefficients.secondScale, epsilon: coefficients.epsilon))
+      }
+    #endif
+    unsafe PlainKernels.adamW(parameter, gradient, first, second, n, by: coefficients)
+  }
 }

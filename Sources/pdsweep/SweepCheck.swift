@@ -1,4 +1,5 @@
 internal import LanguageModel
+internal import SettingsFiles
 internal import SweepCore
 
 /// Holds a sweep against the files that it names before anything runs, so that what would fail every cell is told at
@@ -14,7 +15,7 @@ struct SweepCheck {
     self.file = file
   }
 
-  /// - Throws: the first contradiction: `InputFileError` within a file, `SweepSpecError` between files.
+  /// - Throws: the first contradiction: `InputFileError` within a file, `SettingsError` between files.
   func run() throws {
     let configuration = try ModelConfiguration(file: sweep.files.configuration.path)
     try checkContext(configuration)
@@ -35,7 +36,7 @@ struct SweepCheck {
     for corpus in sweep.spec.corpora { try check(corpus, tokenizer, configuration) }
   }
 
-  private func checkContext(_ configuration: ModelConfiguration) throws(SweepSpecError) {
+  private func checkContext(_ configuration: ModelConfiguration) throws(SettingsError) {
     let context = sweep.spec.evaluation.context
     guard context <= configuration.context else {
       throw refusal(
@@ -113,7 +114,7 @@ struct SweepCheck {
 
   private func check(
     _ sites: SiteSelection, ranks: [Int], _ configuration: ModelConfiguration, method: String
-  ) throws(SweepSpecError) {
+  ) throws(SettingsError) {
     var chosen = configuration.sites
     if case .named(let paths) = sites {
       chosen = []
@@ -134,7 +135,7 @@ struct SweepCheck {
       "lower the rank")
   }
 
-  private func refusal(_ keyPath: String, _ problem: String, _ advice: String) -> SweepSpecError {
-    SweepSpecError(file: file, position: nil, keyPath: keyPath, problem: problem, advice: advice)
+  private func refusal(_ keyPath: String, _ problem: String, _ advice: String) -> SettingsError {
+    SettingsError(file: file, position: nil, keyPath: keyPath, problem: problem, advice: advice)
   }
 }

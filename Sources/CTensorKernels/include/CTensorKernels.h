@@ -61,3 +61,25 @@ void pdsweep_rms_backward(
 
 /// sum_i dy[i] weight[i] x[i].
 float pdsweep_dot3(const float *dy, const float *weight, const float *x, size_t n);
+
+/// sum_i x[i]^2, in double precision.
+double pdsweep_sum_of_squares(const float *x, size_t n);
+
+/// One update of AdamW: what is the same for all of its numbers.
+struct pdsweep_adamw {
+  /// 1 - learning rate x weight decay.
+  double keep;
+  /// What gradients are multiplied by.
+  double clip;
+  double beta1, beta2;
+  /// learning rate / (1 - beta1^t).
+  double step;
+  /// 1 / (1 - beta2^t).
+  double second_scale;
+  double epsilon;
+};
+
+/// first[i] = beta1 first[i] + (1 - beta1) g, second[i] = beta2 second[i] + (1 - beta2) g^2, with g = clip gradient[i];
+/// parameter[i] = keep parameter[i] - step first[i] / (sqrt(second_scale second[i]) + epsilon).
+void pdsweep_adamw(
+    float *parameter, const float *gradient, double *first, double *second, size_t n, struct pdsweep_adamw by);

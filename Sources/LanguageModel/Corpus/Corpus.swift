@@ -56,7 +56,7 @@ public struct Corpus: Sendable {
   }
 
   /// Lines as one text, as windows see them.
-  func text(of lines: Range<Int>) -> String {
+  public func text(of lines: Range<Int>) -> String {
     self.lines[lines].joined(separator: "\n")
   }
 }

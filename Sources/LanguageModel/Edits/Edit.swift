@@ -29,10 +29,17 @@ public struct TrainableParameter {
   /// Their gradient.
   public let gradient: Matrix
 
-  init(name: String, value: Matrix) {
+  /// Takes numbers to be trained; their gradient is zero.
+  public init(name: String, value: Matrix) {
+    self.init(name: name, value: value, gradient: Matrix(rows: value.rows, columns: value.columns))
+  }
+
+  /// Takes numbers to be trained and where their gradient is gathered, of the same shape.
+  public init(name: String, value: Matrix, gradient: Matrix) {
+    precondition(gradient.rows == value.rows && gradient.columns == value.columns, "a gradient of the value's shape")
     self.name = name
     self.value = value
-    gradient = Matrix(rows: value.rows, columns: value.columns)
+    self.gradient = gradient
   }
 }
 

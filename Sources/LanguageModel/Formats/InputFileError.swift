@@ -63,15 +63,14 @@ func readFile(_ path: String) throws(InputFileError) -> [UInt8] {
   }
 }
 
-/// Writes a file so that its path never names a part of it: a temporary file beside it takes its place when it is
-/// complete.
-func writeFile(_ path: String, _ bytes: [UInt8]) throws(InputFileError) {
+/// Writes a file so that its path never names a part of it, even after a power cut: a temporary file beside it takes
+/// its place when it is complete and on disk.
+public func writeFile(_ path: String, _ bytes: [UInt8]) throws(InputFileError) {
   do {
-    try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
+    try FileReplacement.write(bytes, to: path)
   } catch {
-    let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
     throw InputFileError(
-      file: path, problem: "cannot write the file: \((cause ?? error as NSError).localizedDescription)",
+      file: path, problem: "cannot write the file: \(error.reason)",
       advice: "nothing was changed; check the folder, its permissions and the free space")
   }
 }

@@ -83,6 +83,39 @@ extension ModelConfiguration {
   }
 }
 
+extension ModelConfiguration {
+  /// The text of a `model_config.yaml` that ``init(file:)`` reads back, with all keys of the published ones.
+  public var yaml: String {
+    """
+    model_type: LlamaSimpleMLP
+    block_size: \(blockSize)
+    n_ctx: \(context)
+    vocab_size: \(vocabularySize)
+    n_layer: \(layers)
+    n_head: \(heads)
+    n_key_value_heads: \(keyValueHeads)
+    n_embd: \(width)
+    n_intermediate: \(intermediate)
+    mlp_bias: false
+    attn_bias: false
+    use_grouped_query_attention: true
+    rotary_adjacent_pairs: \(rotaryAdjacentPairs)
+    rotary_dim: \(headDimension)
+    rotary_base: \(Self.number(rotaryBase))
+    rms_norm_eps: \(Self.number(rmsNormEpsilon))
+    flash_attention: false
+
+    """
+  }
+
+  /// The shortest form that reads back exactly. YAML 1.1 takes an exponent for a number's only behind a point.
+  private static func number(_ value: Double) -> String {
+    let text = "\(value)"
+    guard let exponent = text.firstIndex(of: "e"), !text.contains(".") else { return text }
+    return String(text[..<exponent]) + ".0" + text[exponent...]
+  }
+}
+
 /// Reads typed values by key, with errors that name the file and the key.
 private struct ConfigurationReader {
   /// Far beyond any model of the family; keeps products of two sizes within an `Int`.

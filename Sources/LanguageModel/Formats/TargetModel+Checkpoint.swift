@@ -46,4 +46,17 @@ extension TargetModel {
       weights: Weights(
         embedding: embedding, finalNorm: try norm("ln_f.weight"), norms: norms, matrices: matrices))
   }
+
+  /// Writes `model.safetensors` as ``init(checkpoint:configuration:)`` reads it, with the tied `lm_head.weight`, which
+  /// other programs look for.
+  public func write(checkpoint path: String) throws(InputFileError) {
+    var tensors = namedWeights.map { name, weight in
+      let shape = Self.isNorm(name) ? [weight.columns] : [weight.rows, weight.columns]
+      return SafetensorsFile.Content(name: name, shape: shape, elements: weight.copyOfElements())
+    }
+    tensors.append(
+      SafetensorsFile.Content(
+        name: "lm_head.weight", shape: [embedding.rows, embedding.columns], elements: embedding.copyOfElements()))
+    try SafetensorsFile.write(tensors, to: path)
+  }
 }

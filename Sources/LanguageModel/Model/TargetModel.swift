@@ -68,6 +68,20 @@ public final class TargetModel: Sendable {
     }
   }
 
+  /// Assembles a model of weights under the names of ``namedWeights``. Traps where one is missing or mis-shaped.
+  public convenience init(configuration: ModelConfiguration, named weights: [String: ConstantMatrix]) {
+    func named(_ name: String) -> ConstantMatrix {
+      guard let weight = weights[name] else { preconditionFailure("no weight \(name)") }
+      return weight
+    }
+    self.init(
+      configuration: configuration,
+      weights: Weights(
+        embedding: named("wte.weight"), finalNorm: named("ln_f.weight"),
+        norms: (0..<configuration.layers).map { (named("h.\($0).rms_1.weight"), named("h.\($0).rms_2.weight")) },
+        matrices: Dictionary(uniqueKeysWithValues: configuration.sites.map { ($0, named($0.weightName)) })))
+  }
+
   /// The frozen matrix at a site, `[d_out, d_in]`. Traps on a layer that the model does not have.
   public func weight(at site: Site) -> ConstantMatrix {
     let block = blocks[site.blockIndex]
@@ -87,6 +101,11 @@ public final class TargetModel: Sendable {
     for site in configuration.sites { result.append((site.weightName, weight(at: site))) }
     result.append(("ln_f.weight", finalNorm))
     return result
+  }
+
+  /// Whether a name of ``namedWeights`` is that of a norm, a vector; all others are matrices.
+  public static func isNorm(_ name: String) -> Bool {
+    name == "ln_f.weight" || name.contains(".rms_")
   }
 
   /// ln V: the cross-entropy of a uniform guess, nats.

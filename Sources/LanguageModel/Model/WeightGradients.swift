@@ -37,6 +37,11 @@ public final class WeightGradients {
     return result
   }
 
+  /// Sets every gradient to zero.
+  public func clear() {
+    for (_, gradient) in named { gradient.fill(0) }
+  }
+
   /// dW += dYᵀ X.
   func accumulate(_ site: Site, input: Matrix, outputGradient: Matrix) {
     guard let matrix = matrices[site] else { preconditionFailure("no gradient for \(site)") }

@@ -1,10 +1,14 @@
 internal import Foundation
 
 /// Normally distributed numbers of mean 0 and variance 1 by the method of Box and Muller (1958), two at a time.
-struct GaussianSource {
+public struct GaussianSource: Sendable {
   private var spare: Double?
 
-  mutating func next(using generator: inout some RandomNumberGenerator) -> Double {
+  /// Creates a source that has drawn nothing yet.
+  public init() {}
+
+  /// The next number.
+  public mutating func next(using generator: inout some RandomNumberGenerator) -> Double {
     if let spare {
       self.spare = nil
       return spare

@@ -1,12 +1,14 @@
+internal import SettingsFiles
+
 /// Reads the methods of a sweep file: what each edits, and how it is trained.
 struct MethodReader {
-  private let methods: [SpecNode.Entry]
+  private let methods: [SettingsNode.Entry]
   /// The file's `decomposition`.
   private let decomposition: String
   private let training: TrainingReader
 
   /// Reads what the methods of a sweep file have in common.
-  init(sweep file: SpecMapping) throws(SweepSpecError) {
+  init(sweep file: SettingsMapping) throws(SettingsError) {
     let node = try file.required("methods", "what to compare")
     methods = try node.entries("methods by name, as in `one-scalar: {edit: prefactors, ...}`")
     guard !methods.isEmpty else { throw node.mismatch(expected: "at least one method") }
@@ -15,10 +17,10 @@ struct MethodReader {
   }
 
   /// All methods, in the file's order.
-  func read() throws(SweepSpecError) -> [MethodSpec] {
+  func read() throws(SettingsError) -> [MethodSpec] {
     var specs: [MethodSpec] = []
     for entry in methods {
-      try SweepFileReader.checkName(entry.name, "the method's name", at: entry.value)
+      try entry.value.checkName(entry.name, "the method's name")
       specs.append(try method(entry))
     }
     try training.checkSharedEvaluationSteps(against: specs)
@@ -29,7 +31,7 @@ struct MethodReader {
   /// The most cells that a sweep may have: the coordinator holds all of them in memory.
   static let cellLimit = 1_000_000
 
-  private func checkSize(of specs: [MethodSpec]) throws(SweepSpecError) {
+  private func checkSize(of specs: [MethodSpec]) throws(SettingsError) {
     var total = 0
     for (spec, entry) in zip(specs, methods) {
       for budget in spec.tokenBudgets {
@@ -61,29 +63,29 @@ struct MethodReader {
   private static let prefactorKeys = ["subcomponents", "decomposition", "alphas", "optimiser", "scan"]
   private static let loraKeys = ["rank", "sites", "subcomponents", "scale"]
 
-  private func method(_ entry: SpecNode.Entry) throws(SweepSpecError) -> MethodSpec {
+  private func method(_ entry: SettingsNode.Entry) throws(SettingsError) -> MethodSpec {
     switch try Self.kind(of: entry.value) {
     case .prefactors: try prefactors(entry)
     case .lora: try lora(entry)
     }
   }
 
-  private static func kind(of node: SpecNode) throws(SweepSpecError) -> EditKind {
-    try SpecMapping(node: node, entries: node.entries(expectedMethod))
+  private static func kind(of node: SettingsNode) throws(SettingsError) -> EditKind {
+    try SettingsMapping(node: node, entries: node.entries(expectedMethod))
       .required("edit", "prefactors or lora").choice(of: EditKind.self)
   }
 
   /// The keys of a method, if it has none that belong elsewhere.
   private func keys(
-    of entry: SpecNode.Entry, _ own: [String], other: [String], edit: EditKind
-  ) throws(SweepSpecError) -> SpecMapping {
+    of entry: SettingsNode.Entry, _ own: [String], other: [String], edit: EditKind
+  ) throws(SettingsError) -> SettingsMapping {
     try entry.value.mapping(Self.expectedMethod, keys: ["edit"] + own + ["grid"] + TrainingReader.settingKeys) { key in
       if TrainingReader.sharedAxes.contains(key) { return "`\(key)` is an axis: write `grid: {\(key): [...]}`" }
       return other.contains(key) ? "`\(key)` has no meaning for edit: \(edit.rawValue)" : nil
     }
   }
 
-  private func prefactors(_ entry: SpecNode.Entry) throws(SweepSpecError) -> MethodSpec {
+  private func prefactors(_ entry: SettingsNode.Entry) throws(SettingsError) -> MethodSpec {
     let method = try keys(of: entry, Self.prefactorKeys, other: Self.loraKeys, edit: .prefactors)
     let subcomponents = try SubcomponentReader.list(method.required("subcomponents", "what to scale"))
     let decomposition = try method["decomposition"]?.text(Self.decompositionFile) ?? decomposition
@@ -93,7 +95,7 @@ struct MethodReader {
         ["alphas", "optimiser", "grid"] + TrainingReader.settingKeys,
         advice: "the alphas of a scan are set, not trained; train in a method of its own")
       let alphas = try scan.mapping("a mapping with the key alpha", keys: ["alpha"])
-        .required("alpha", "the values to set").distinct("a list of numbers") { node throws(SweepSpecError) in
+        .required("alpha", "the values to set").distinct("a list of numbers") { node throws(SettingsError) in
           try node.number("a finite number") { _ in true }
         }
       return MethodSpec(
@@ -114,7 +116,7 @@ struct MethodReader {
     return MethodSpec(name: entry.name, edit: edit, training: try training.solve(for: method))
   }
 
-  private func lora(_ entry: SpecNode.Entry) throws(SweepSpecError) -> MethodSpec {
+  private func lora(_ entry: SettingsNode.Entry) throws(SettingsError) -> MethodSpec {
     let method = try keys(of: entry, Self.loraKeys, other: Self.prefactorKeys, edit: .lora)
     let edit = MethodEdit.lora(
       ranks: try ranks(method), sites: try sites(method),
@@ -123,8 +125,8 @@ struct MethodReader {
   }
 
   /// `rank: 4`, or the axis `grid: {rank: [1, 4]}`.
-  private func ranks(_ method: SpecMapping) throws(SweepSpecError) -> [Int] {
-    let rank = { (node: SpecNode) throws(SweepSpecError) in
+  private func ranks(_ method: SettingsMapping) throws(SettingsError) -> [Int] {
+    let rank = { (node: SettingsNode) throws(SettingsError) in
       try node.wholeNumber("a whole number of at least 1") { $0 >= 1 }
     }
     switch (method["rank"], try TrainingReader.ownGrid(of: method, axes: ["rank"])?["rank"]) {
@@ -135,7 +137,7 @@ struct MethodReader {
     }
   }
 
-  private func sites(_ method: SpecMapping) throws(SweepSpecError) -> SiteSelection {
+  private func sites(_ method: SettingsMapping) throws(SettingsError) -> SiteSelection {
     let node = try method.required("sites", "where to add B A")
     let isLocalised = if case .scalar("of-selected", _) = node.value { true } else { false }
     guard isLocalised else {
@@ -149,9 +151,9 @@ struct MethodReader {
     return .named(Set(selected.map(\.site)).sorted().map(\.description))
   }
 
-  private func subcomponentsOfFirstPrefactorMethod(for node: SpecNode) throws(SweepSpecError) -> [SubcomponentPath] {
+  private func subcomponentsOfFirstPrefactorMethod(for node: SettingsNode) throws(SettingsError) -> [SubcomponentPath] {
     for entry in methods where try Self.kind(of: entry.value) == .prefactors {
-      let method = SpecMapping(node: entry.value, entries: try entry.value.entries(Self.expectedMethod))
+      let method = SettingsMapping(node: entry.value, entries: try entry.value.entries(Self.expectedMethod))
       return try SubcomponentReader.list(method.required("subcomponents", "what to scale"))
     }
     throw node.refusal(

@@ -1,3 +1,5 @@
+internal import SettingsFiles
+
 /// A weight matrix that can be edited, by its path: `h.2.mlp.down_proj`. Ordered as the model applies them.
 public struct SitePath: Sendable, Hashable, Comparable, CustomStringConvertible {
   /// The matrices of a block, in the order of the forward pass.

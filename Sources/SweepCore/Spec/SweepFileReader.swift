@@ -1,46 +1,38 @@
 public import Foundation
+public import SettingsFiles
 
 extension SweepSpec {
+  private static let kind = "sweep file"
+
   /// Parses the YAML of a sweep file.
   ///
   /// - Parameters:
   ///   - bytes: the file's content.
   ///   - file: the file's name, for error messages.
   /// - Throws: the first thing that is wrong with it.
-  public init(yaml bytes: [UInt8], file: String) throws(SweepSpecError) {
-    self = try SweepFileReader(root: SpecDocument.parse(bytes, file: file)).read()
+  public init(yaml bytes: [UInt8], file: String) throws(SettingsError) {
+    self = try SweepFileReader(root: SettingsDocument.parse(bytes, file: file, kind: Self.kind)).read()
   }
 
   /// Reads and parses a sweep file.
   ///
   /// - Throws: what is wrong with the file, or the first thing that is wrong with its content.
-  public init(contentsOf url: URL) throws(SweepSpecError) {
-    let file = url.relativePath
-    let bytes: [UInt8]
-    do {
-      let handle = try FileHandle(forReadingFrom: url)
-      defer { try? handle.close() }
-      bytes = Array(try handle.read(upToCount: SpecDocument.sizeLimit + 1) ?? Data())
-    } catch {
-      throw SweepSpecError(
-        file: file, position: nil, keyPath: "", problem: "expected a readable sweep file, found \(FileProblem(url))",
-        advice: "check the path")
-    }
-    try self.init(yaml: bytes, file: file)
+  public init(contentsOf url: URL) throws(SettingsError) {
+    self = try SweepFileReader(root: SettingsDocument.read(contentsOf: url, kind: Self.kind)).read()
   }
 }
 
 /// Reads the tree of a sweep file into a ``SweepSpec``.
 struct SweepFileReader {
-  let root: SpecNode
+  let root: SettingsNode
 
-  func read() throws(SweepSpecError) -> SweepSpec {
+  func read() throws(SettingsError) -> SweepSpec {
     let file = try root.mapping(
       "a mapping that begins with `sweep: NAME`",
       keys: [
         "sweep", "target", "decomposition", "corpora", "evaluation", "training", "grid", "methods", "goal", "audit",
       ])
-    let name = try Self.name(file.required("sweep", "the sweep's name"), "the sweep's name")
+    let name = try file.required("sweep", "the sweep's name").name("the sweep's name")
     let target = try file.required("target", "a model folder or name").text("a model folder or the name of one")
     let (corpora, start) = try Self.corpora(file.required("corpora", "forget, retain and observe"))
     let evaluation = try Self.evaluation(file.required("evaluation", "tokens_per_corpus and context"))
@@ -52,44 +44,16 @@ struct SweepFileReader {
       goal: goal, auditFraction: audit ?? 0)
   }
 
-  /// A name that can stand in tables, file names and messages.
-  static func name(_ node: SpecNode, _ what: String) throws(SweepSpecError) -> String {
-    let name = try node.text(what)
-    try checkName(name, what, at: node)
-    return name
-  }
-
-  /// Refuses what cannot stand as a name in tables, file names and messages.
-  static func checkName(_ name: String, _ what: String, at node: SpecNode) throws(SweepSpecError) {
-    func isLetterOrDigit(_ byte: UInt8) -> Bool {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"):
-        true
-      default: false
-      }
-    }
-    let inner: [UInt8] = [UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: ".")]
-    guard name.utf8.count <= 80, let first = name.utf8.first, isLetterOrDigit(first),
-      name.utf8.allSatisfy({ isLetterOrDigit($0) || inner.contains($0) })
-    else {
-      let found = SweepSpecError.onOneLine(name, limit: 60)
-      throw node.refusal(
-        "expected \(what), up to 80 letters, digits, `-`, `_` and `.` that begin with a letter or digit, "
-          + "found `\(found)`")
-    }
-  }
-
   // MARK: Corpora
 
-  private static func corpora(_ node: SpecNode) throws(SweepSpecError) -> (corpora: [CorpusSpec], start: String) {
+  private static func corpora(_ node: SettingsNode) throws(SettingsError) -> (corpora: [CorpusSpec], start: String) {
     let roles = CorpusRole.allCases
     let mapping = try node.mapping(
       "a mapping with the keys forget, retain and observe", keys: roles.map(\.rawValue) + ["start"])
     var corpora: [CorpusSpec] = []
     for role in roles {
       let example = "`\(role.rawValue): {NAME: FILE}`"
-      let named: SpecNode
+      let named: SettingsNode
       if role == .observe {
         guard let optional = mapping[role.rawValue] else { continue }
         named = optional
@@ -101,7 +65,7 @@ struct SweepFileReader {
         throw named.mismatch(expected: "at least one corpus, as in \(example)")
       }
       for entry in entries {
-        try checkName(entry.name, "the corpus's name", at: entry.value)
+        try entry.value.checkName(entry.name, "the corpus's name")
         let corpus = CorpusSpec(name: entry.name, role: role, path: try entry.value.text("a text file"))
         if let other = corpora.first(where: { $0.name == corpus.name }) {
           throw entry.value.refusal(
@@ -118,21 +82,21 @@ struct SweepFileReader {
     return (corpora, try start(mapping["start"]))
   }
 
-  private static func start(_ node: SpecNode?) throws(SweepSpecError) -> String {
+  private static func start(_ node: SettingsNode?) throws(SettingsError) -> String {
     guard let node else { return "<|endoftext|>" }
     let expected = "text that is one token of the tokenizer"
     let start = try node.text(expected)
     if case .scalar(_, isPlain: true) = node.value, start.contains("\\") {
       throw node.mismatch(
         expected: expected,
-        advice: "escapes such as \\n are read only within double quotes: \"\(SweepSpecError.onOneLine(start))\"")
+        advice: "escapes such as \\n are read only within double quotes: \"\(SettingsError.onOneLine(start))\"")
     }
     return start
   }
 
   // MARK: Evaluation and goal
 
-  private static func evaluation(_ node: SpecNode) throws(SweepSpecError) -> EvaluationSettings {
+  private static func evaluation(_ node: SettingsNode) throws(SettingsError) -> EvaluationSettings {
     let mapping = try node.mapping(
       "a mapping with the keys tokens_per_corpus and context", keys: ["tokens_per_corpus", "context"])
     let atLeastOne = "a whole number of at least 1"
@@ -153,7 +117,7 @@ struct SweepFileReader {
     return EvaluationSettings(tokensPerCorpus: tokens, context: context)
   }
 
-  private static func goal(_ node: SpecNode?) throws(SweepSpecError) -> SweepGoal {
+  private static func goal(_ node: SettingsNode?) throws(SettingsError) -> SweepGoal {
     var goal = SweepGoal()
     guard let node else { return goal }
     let mapping = try node.mapping(

@@ -1,5 +1,6 @@
-public import Foundation
 internal import ContentHash
+public import Foundation
+public import SettingsFiles
 
 /// Finds the files that a sweep file names, and digests them.
 public struct SweepResolver: Sendable {
@@ -28,13 +29,13 @@ public struct SweepResolver: Sendable {
   /// Finds and digests the files of a sweep, and computes its cells. Reads every file once, in full.
   ///
   /// - Throws: the first file that is missing, empty or not readable.
-  public func resolve(_ spec: SweepSpec) throws(SweepSpecError) -> ResolvedSweep {
+  public func resolve(_ spec: SweepSpec) throws(SettingsError) -> ResolvedSweep {
     ResolvedSweep(spec: spec, files: try files(of: spec))
   }
 
-  private func files(of spec: SweepSpec) throws(SweepSpecError) -> SweepFiles {
+  private func files(of spec: SweepSpec) throws(SettingsError) -> SweepFiles {
     let folder = try targetFolder(spec)
-    func targetFile(_ name: String, keyPath: String = "target") throws(SweepSpecError) -> SweepFile {
+    func targetFile(_ name: String, keyPath: String = "target") throws(SettingsError) -> SweepFile {
       try file(URL(fileURLWithPath: name, relativeTo: folder), keyPath: keyPath, advice: "add the file to the target")
     }
 
@@ -56,7 +57,7 @@ public struct SweepResolver: Sendable {
 
   // MARK: Corpora
 
-  private func corpus(_ corpus: CorpusSpec) throws(SweepSpecError) -> SweepFiles.Corpus {
+  private func corpus(_ corpus: CorpusSpec) throws(SettingsError) -> SweepFiles.Corpus {
     let keyPath = "corpora.\(corpus.role.rawValue).\(corpus.name)"
     let url = URL(fileURLWithPath: corpus.path, relativeTo: sweepFile.deletingLastPathComponent())
     let text = corpora.map { $0.appendingPathComponent(url.lastPathComponent) } ?? url
@@ -71,7 +72,7 @@ public struct SweepResolver: Sendable {
   /// A text that has two roles would be removed and kept at once, or trained on and measured as if it were not.
   private func refuseSharedText(
     _ corpora: [CorpusSpec], _ found: [String: SweepFiles.Corpus]
-  ) throws(SweepSpecError) {
+  ) throws(SettingsError) {
     var owners: [SHA256Digest: String] = [:]
     for corpus in corpora {
       guard let text = found[corpus.name]?.text else { continue }
@@ -85,7 +86,7 @@ public struct SweepResolver: Sendable {
 
   // MARK: The target
 
-  private func targetFolder(_ spec: SweepSpec) throws(SweepSpecError) -> URL {
+  private func targetFolder(_ spec: SweepSpec) throws(SettingsError) -> URL {
     let (name, base) =
       if let target { (target, nil as URL?) } else { (spec.target, sweepFile.deletingLastPathComponent()) }
     let direct = URL(fileURLWithPath: name, isDirectory: true, relativeTo: base)
@@ -106,7 +107,7 @@ public struct SweepResolver: Sendable {
 
   // MARK: One file
 
-  private func file(_ url: URL, keyPath: String, advice: String) throws(SweepSpecError) -> SweepFile {
+  private func file(_ url: URL, keyPath: String, advice: String) throws(SettingsError) -> SweepFile {
     let url = url.standardizedFileURL
     guard let stamp = FileStamp(path: url.path) else {
       throw refusal(keyPath, "expected a file, found \(FileProblem(url))", advice)
@@ -122,8 +123,8 @@ public struct SweepResolver: Sendable {
     return SweepFile(path: url.path, digest: digest, stamp: stamp)
   }
 
-  private func refusal(_ keyPath: String, _ problem: String, _ advice: String) -> SweepSpecError {
-    SweepSpecError(
+  private func refusal(_ keyPath: String, _ problem: String, _ advice: String) -> SettingsError {
+    SettingsError(
       file: sweepFile.relativePath, position: nil, keyPath: keyPath, problem: problem, advice: advice)
   }
 }

@@ -1,3 +1,5 @@
+internal import SettingsFiles
+
 /// Reads how methods are trained: settings and axes of their own, and those of the file's `training` and `grid`.
 ///
 /// A method's own setting or axis replaces the file's. Axes of the file's `grid` that a method has no use for (a
@@ -11,12 +13,12 @@ struct TrainingReader {
   private static let adamWKeys = ["weight_decay", "clip_norm", "betas", "epsilon", "evaluate_at"]
   private static let adamWAxes = ["learning_rate", "steps"]
 
-  private let training: SpecMapping?
-  private let grid: SpecMapping?
+  private let training: SettingsMapping?
+  private let grid: SettingsMapping?
 
   /// Reads the file's `training` and `grid`. Every value is checked, whether or not a method comes to use it.
-  init(training: SpecNode?, grid: SpecNode?) throws(SweepSpecError) {
-    var settings: SpecMapping?
+  init(training: SettingsNode?, grid: SettingsNode?) throws(SettingsError) {
+    var settings: SettingsMapping?
     if let training {
       settings = try training.mapping("a mapping of training settings", keys: Self.settingKeys) { key in
         Self.sharedAxes.contains(key) ? "`\(key)` is an axis: write it under `grid`, as a list" : nil
@@ -24,7 +26,7 @@ struct TrainingReader {
     }
     self.training = settings
 
-    var axes: SpecMapping?
+    var axes: SettingsMapping?
     if let grid {
       axes = try grid.mapping("a mapping of axes", keys: Self.sharedAxes) { key in
         switch key {
@@ -51,7 +53,7 @@ struct TrainingReader {
   // MARK: A method's training
 
   /// How a method is trained by AdamW. `ownAxes` are axes of its grid that are read elsewhere.
-  func adamW(for method: SpecMapping, ownAxes: [String] = []) throws(SweepSpecError) -> MethodTraining {
+  func adamW(for method: SettingsMapping, ownAxes: [String] = []) throws(SettingsError) -> MethodTraining {
     let own = try Self.ownGrid(of: method, axes: ownAxes)
     var adamW = AdamWGrid(
       learningRates: try Self.learningRates(axis("learning_rate", own, method)),
@@ -65,7 +67,7 @@ struct TrainingReader {
   }
 
   /// How a method is trained by the search in one dimension.
-  func solve(for method: SpecMapping) throws(SweepSpecError) -> MethodTraining {
+  func solve(for method: SettingsMapping) throws(SettingsError) -> MethodTraining {
     let own = try Self.ownGrid(of: method, axes: [])
     let advice = "`optimiser: solve` takes none: remove it"
     try own?.refuse(Self.adamWAxes, advice: advice)
@@ -74,7 +76,7 @@ struct TrainingReader {
   }
 
   /// A method's own `grid`, which may hold the shared axes and `axes`.
-  static func ownGrid(of method: SpecMapping, axes: [String]) throws(SweepSpecError) -> SpecMapping? {
+  static func ownGrid(of method: SettingsMapping, axes: [String]) throws(SettingsError) -> SettingsMapping? {
     guard let node = method["grid"] else { return nil }
     return try node.mapping("a mapping of axes", keys: axes + sharedAxes) { key in
       switch key {
@@ -86,7 +88,7 @@ struct TrainingReader {
   }
 
   /// Refuses steps of the file's `evaluate_at` that no method reaches.
-  func checkSharedEvaluationSteps(against methods: [MethodSpec]) throws(SweepSpecError) {
+  func checkSharedEvaluationSteps(against methods: [MethodSpec]) throws(SettingsError) {
     guard let node = training?["evaluate_at"] else { return }
     let longest = methods.compactMap { method -> Int? in
       guard case .adamW(let grid) = method.training?.optimiser else { return nil }
@@ -99,18 +101,18 @@ struct TrainingReader {
   }
 
   private func common(
-    _ method: SpecMapping, _ own: SpecMapping?, _ optimiser: MethodOptimiser
-  ) throws(SweepSpecError) -> MethodTraining {
+    _ method: SettingsMapping, _ own: SettingsMapping?, _ optimiser: MethodOptimiser
+  ) throws(SettingsError) -> MethodTraining {
     MethodTraining(
       tokenBudgets: try Self.tokenBudgets(axis("token_budget", own, method)),
-      seeds: try (own?["seed"] ?? grid?["seed"]).map { node throws(SweepSpecError) in try Self.seeds(node) } ?? [0],
+      seeds: try (own?["seed"] ?? grid?["seed"]).map { node throws(SettingsError) in try Self.seeds(node) } ?? [0],
       retainWeights: try Self.retainWeights(axis("retain_weight", own, method)),
       settings: try settings(of: method), optimiser: optimiser)
   }
 
   private func axis(
-    _ name: String, _ own: SpecMapping?, _ method: SpecMapping
-  ) throws(SweepSpecError) -> SpecNode {
+    _ name: String, _ own: SettingsMapping?, _ method: SettingsMapping
+  ) throws(SettingsError) -> SettingsNode {
     guard let node = own?[name] ?? grid?[name] else {
       throw method.node.refusal(
         "expected the axis `\(name)` in its grid or in the file's, found none", advice: "add `grid: {\(name): [...]}`")
@@ -120,33 +122,33 @@ struct TrainingReader {
 
   // MARK: Axes
 
-  private static func tokenBudgets(_ node: SpecNode) throws(SweepSpecError) -> [Int] {
-    try node.distinct("a list of token budgets") { element throws(SweepSpecError) in
+  private static func tokenBudgets(_ node: SettingsNode) throws(SettingsError) -> [Int] {
+    try node.distinct("a list of token budgets") { element throws(SettingsError) in
       try element.wholeNumber("a whole number of at least 0") { $0 >= 0 }
     }
   }
 
-  private static func seeds(_ node: SpecNode) throws(SweepSpecError) -> [Int] {
-    try node.distinct("a list of seeds") { element throws(SweepSpecError) in
+  private static func seeds(_ node: SettingsNode) throws(SettingsError) -> [Int] {
+    try node.distinct("a list of seeds") { element throws(SettingsError) in
       try element.wholeNumber("a whole number of at least 0") { $0 >= 0 }
     }
   }
 
-  private static func retainWeights(_ node: SpecNode) throws(SweepSpecError) -> [Double] {
-    try node.distinct("a list of retain weights") { element throws(SweepSpecError) in
+  private static func retainWeights(_ node: SettingsNode) throws(SettingsError) -> [Double] {
+    try node.distinct("a list of retain weights") { element throws(SettingsError) in
       try element.number("a number of at least 0") { $0 >= 0 }
     }
   }
 
-  private static func learningRates(_ node: SpecNode) throws(SweepSpecError) -> [Double] {
-    try node.distinct("a list of learning rates") { element throws(SweepSpecError) in
+  private static func learningRates(_ node: SettingsNode) throws(SettingsError) -> [Double] {
+    try node.distinct("a list of learning rates") { element throws(SettingsError) in
       try element.number("a number above 0") { $0 > 0 }
     }
   }
 
-  private static func steps(_ node: SpecNode) throws(SweepSpecError) -> [Int] {
+  private static func steps(_ node: SettingsNode) throws(SettingsError) -> [Int] {
     // The losses of every step travel and are stored with the result, which has to fit into one message.
-    try node.distinct("a list of numbers of steps") { element throws(SweepSpecError) in
+    try node.distinct("a list of numbers of steps") { element throws(SettingsError) in
       try element.wholeNumber("a whole number from 1 to \(largestSteps)") { (1...largestSteps).contains($0) }
     }
   }
@@ -156,7 +158,7 @@ struct TrainingReader {
   // MARK: Settings
 
   /// The losses of a mapping, over those of the file, over the defaults.
-  private func settings(of method: SpecMapping) throws(SweepSpecError) -> TrainingSettings {
+  private func settings(of method: SettingsMapping) throws(SettingsError) -> TrainingSettings {
     var settings = TrainingSettings()
     for mapping in [training, method].compactMap(\.self) {
       if let node = mapping["forget_loss"] { settings.forgetLoss = try node.choice(of: ForgetLoss.self) }
@@ -169,7 +171,7 @@ struct TrainingReader {
   }
 
   /// Puts AdamW's settings of a mapping over those that are there.
-  private static func read(_ mapping: SpecMapping, into adamW: inout AdamWGrid) throws(SweepSpecError) {
+  private static func read(_ mapping: SettingsMapping, into adamW: inout AdamWGrid) throws(SettingsError) {
     if let node = mapping["weight_decay"] {
       adamW.weightDecay = try node.number("a number of at least 0") { $0 >= 0 }
     }
@@ -191,15 +193,15 @@ struct TrainingReader {
     }
     if let node = mapping["epsilon"] { adamW.epsilon = try node.number("a number above 0") { $0 > 0 } }
     if let node = mapping["evaluate_at"] {
-      adamW.evaluateAt = try node.distinct("a list of steps") { element throws(SweepSpecError) in
+      adamW.evaluateAt = try node.distinct("a list of steps") { element throws(SettingsError) in
         try element.wholeNumber("a whole number of at least 1") { $0 >= 1 }
       }.sorted()
     }
   }
 
   private static func check(
-    _ node: SpecNode, evaluateAt: [Int], below longest: Int
-  ) throws(SweepSpecError) {
+    _ node: SettingsNode, evaluateAt: [Int], below longest: Int
+  ) throws(SettingsError) {
     guard let late = evaluateAt.first(where: { $0 >= longest }) else { return }
     throw node.refusal(
       "expected steps below the longest run's \(longest), found \(late)",

@@ -3,14 +3,14 @@ internal import SweepCoordinator
 internal import SweepStore
 internal import Synchronization
 
-/// Tells people on standard error how a sweep gets on: a line that is rewritten in place on a terminal, a line now and
+/// Tells people on standard error how long work gets on: a line that is rewritten in place on a terminal, a line now and
 /// then elsewhere. Remarks come between.
 final class ProgressDisplay: Sendable {
   /// What standard error is.
   enum Style: Sendable {
     /// A terminal: the line is rewritten.
     case live
-    /// A file or a pipe: a line every ten seconds or every twentieth of the cells.
+    /// A file or a pipe: a line every ten seconds or every twentieth of the work.
     case plain
     /// Nobody wants to know: only remarks are written.
     case silent
@@ -46,16 +46,21 @@ final class ProgressDisplay: Sendable {
     }
     if isNew, let reason = progress.waitsForStore { remark("waiting: \(reason)") }
     if isOver { remark("the store can be written again; going on") }
+    show(progress.line(best: best), ended: progress.ended, of: progress.total, after: progress.elapsed)
+  }
+
+  /// Shows a line, if it is time to: so many parts of the work are done.
+  func show(_ line: @autoclosure () -> String, ended: Int, of total: Int, after elapsed: Duration) {
     state.withLock { state in
       switch style {
       case .silent: return
       case .live:
-        let line = progress.line(best: best)
+        let line = line()
         state.shown = line
         write(Self.rewriting(line))
       case .plain:
-        guard state.cadence.isDue(ended: progress.ended, of: progress.total, after: progress.elapsed) else { return }
-        write(progress.line(best: best) + "\n")
+        guard state.cadence.isDue(ended: ended, of: total, after: elapsed) else { return }
+        write(line() + "\n")
       }
     }
   }
@@ -93,8 +98,8 @@ struct PlainCadence: Sendable {
   private static let interval = Duration.seconds(10)
   private var last: (elapsed: Duration, ended: Int)?
 
-  /// Whether a line is due: the first, the one that says that all cells have ended, and between them one every ten
-  /// seconds or every twentieth of the cells.
+  /// Whether a line is due: the first, the one that says that all parts of the work have ended, and between them one
+  /// every ten seconds or every twentieth of the parts.
   mutating func isDue(ended: Int, of total: Int, after elapsed: Duration) -> Bool {
     if let last {
       let more = ended - last.ended

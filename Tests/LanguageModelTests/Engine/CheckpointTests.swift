@@ -46,6 +46,22 @@ struct CheckpointTests {
     }
   }
 
+  @Test("that are written from a model give it back")
+  func written() throws {
+    // Matrices of one row are no vectors.
+    let narrow = ModelConfiguration(
+      blockSize: 4, context: 4, vocabularySize: 5, layers: 1, heads: 1, keyValueHeads: 1, width: 2, intermediate: 1)
+    for model in [tiny.model, TinyModel(seed: 2, configuration: narrow).model] {
+      let path = folder.path("written.safetensors")
+      try model.write(checkpoint: path)
+      #expect(try SafetensorsFile(path: path)["lm_head.weight"] != nil)
+      let loaded = try TargetModel(checkpoint: path, configuration: model.configuration)
+      for (found, expected) in zip(loaded.namedWeights, model.namedWeights) {
+        #expect(found.name == expected.name && found.weight.copyOfElements() == expected.weight.copyOfElements())
+      }
+    }
+  }
+
   @Test("without one of their tensors are refused by its name")
   func missing() throws {
     for name in tiny.model.namedWeights.map(\.name) {

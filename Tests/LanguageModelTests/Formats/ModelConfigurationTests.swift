@@ -37,6 +37,17 @@ struct ModelConfigurationTests {
     #expect(try ModelConfiguration(file: json) == Self.expected)
   }
 
+  @Test("are read as they were written")
+  func written() throws {
+    var small = Self.expected
+    small.rotaryBase = 12_345.678
+    small.rmsNormEpsilon = 2.5e-7
+    for configuration in [Self.expected, small] {
+      #expect(try ModelConfiguration(file: folder.write("model_config.yaml", configuration.yaml)) == configuration)
+    }
+    #expect(Self.expected.yaml.contains("rms_norm_eps: 1.0e-06\n"), "a number in YAML 1.1 too")
+  }
+
   @Test("have the family's defaults for what may be left out")
   func defaults() throws {
     let configuration = try read([

@@ -141,6 +141,23 @@ struct SafetensorsTests {
     #expect(error.problem == "expected at least 8 bytes, found 3")
   }
 
+  @Test("double precision is kept, and stands before single precision, so that both are aligned")
+  func doubles() throws {
+    let path = folder.path("mixed")
+    let numbers = [Double.pi, -0.1, .leastNonzeroMagnitude]
+    try SafetensorsFile.write(
+      [
+        .init(name: "a", shape: [3], elements: [1, 2, 3]), .init(name: "b", shape: [3, 1], stored: .float64(numbers)),
+        .init(name: "c", shape: [1], stored: .float64([7])),
+      ], to: path)
+    let file = try SafetensorsFile(path: path)
+    #expect(file.tensors.map(\.name) == ["b", "c", "a"])
+    #expect(file.tensors.map(\.type) == [.float64, .float64, .float32])
+    #expect(file.tensors.allSatisfy { $0.bytes.lowerBound % $0.type.byteCount == 0 })
+    #expect(try file.doubles(file.tensor("b", shape: [3, 1])) == numbers)
+    #expect(try file.floats(file.tensor("a", shape: [3])) == [1, 2, 3])
+  }
+
   @Test("every truncation of a file is refused")
   func truncations() throws {
     let path = folder.path("whole")

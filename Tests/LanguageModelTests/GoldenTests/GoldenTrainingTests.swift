@@ -82,7 +82,7 @@ struct GoldenTrainingTests {
       let model = try folder.model(try #require(golden.model))
       let gradients = WeightGradients(configuration: model.configuration)
       let windows = zip(data.input_ids, data.target_ids).map { TokenWindow(inputs: $0, targets: $1) }
-      let loss = model.crossEntropy(of: windows, accumulatingInto: gradients)
+      let loss = model.meanCrossEntropy(of: windows, accumulatingInto: gradients)
       report.check(
         golden.id, "loss_abs", abs(loss - data.truth.mean_ce), within: folder.tolerance("grad_full", "loss_abs"))
       var found: [Float] = []
@@ -160,7 +160,7 @@ struct GoldenTrainingTests {
         let model = TargetModel(configuration: configuration, parameters: parameters)
         let gradients = WeightGradients(configuration: configuration)
         let batch = data.batches[step % data.batches.count]
-        let loss = model.crossEntropy(of: batch.windows, accumulatingInto: gradients)
+        let loss = model.meanCrossEntropy(of: batch.windows, accumulatingInto: gradients)
         for (parameter, gradient) in zip(parameters, gradients.named) {
           #expect(parameter.name == gradient.name)
           parameter.gradient.copy(from: gradient.gradient)

@@ -1,4 +1,5 @@
 import SweepCore
+import SettingsFiles
 import Testing
 
 @Suite("A sweep file that is not in order")

@@ -1,47 +1,73 @@
+public import Foundation
 internal import Yams
 
-/// Turns the bytes of a YAML file into a tree of ``SpecNode``s, or says in one line why it cannot.
+/// Turns the bytes of a YAML file into a tree of ``SettingsNode``s, or says in one line why it cannot.
 ///
-/// Sweep files use a part of YAML: one document of mappings, lists and scalars. Anchors, aliases and tags are refused:
+/// Settings files use a part of YAML: one document of mappings, lists and scalars. Anchors, aliases and tags are refused:
 /// what a file says stands where it is read, and no file can grow beyond its size.
-enum SpecDocument {
+public enum SettingsDocument {
   /// The largest file that is read, in bytes: some thousand times a usual sweep file.
   static let sizeLimit = 1 << 20
-  /// The deepest nesting that is read; the sweep file's own keys reach five levels.
+  /// The deepest nesting that is read; the keys of sweep files reach five levels.
   static let depthLimit = 32
 
+  /// Reads and parses a file.
+  ///
+  /// - Parameters:
+  ///   - url: the file; its relative path names it in error messages.
+  ///   - kind: what it is, for error messages: "sweep file".
+  /// - Throws: what is wrong with the file, or why it is not YAML of the kind that is read.
+  public static func read(contentsOf url: URL, kind: String) throws(SettingsError) -> SettingsNode {
+    let bytes: [UInt8]
+    do {
+      let handle = try FileHandle(forReadingFrom: url)
+      defer { try? handle.close() }
+      bytes = Array(try handle.read(upToCount: sizeLimit + 1) ?? Data())
+    } catch {
+      throw SettingsError(
+        file: url.relativePath, position: nil, keyPath: "",
+        problem: "expected a readable \(kind), found \(FileProblem(url))", advice: "check the path")
+    }
+    return try parse(bytes, file: url.relativePath, kind: kind)
+  }
+
   /// Parses a file's content. Time and memory are linear in its size.
-  static func parse(_ bytes: [UInt8], file: String) throws(SweepSpecError) -> SpecNode {
-    func refusal(_ problem: String, _ advice: String? = nil, at mark: Mark? = nil) -> SweepSpecError {
-      SweepSpecError(
+  ///
+  /// - Parameters:
+  ///   - bytes: the content.
+  ///   - file: the file's name, for error messages.
+  ///   - kind: what it is, for error messages: "sweep file".
+  public static func parse(_ bytes: [UInt8], file: String, kind: String) throws(SettingsError) -> SettingsNode {
+    func refusal(_ problem: String, _ advice: String? = nil, at mark: Mark? = nil) -> SettingsError {
+      SettingsError(
         file: file, position: mark.map { .init(line: $0.line, column: $0.column) }, keyPath: "", problem: problem,
         advice: advice)
     }
 
     guard bytes.count <= sizeLimit else {
-      throw refusal("expected a sweep file of at most \(sizeLimit) bytes, found \(bytes.count) bytes")
+      throw refusal("expected a \(kind) of at most \(sizeLimit) bytes, found \(bytes.count) bytes")
     }
     guard let text = String(validating: withoutByteOrderMark(bytes), as: UTF8.self) else {
       throw refusal("expected UTF-8 text, found other bytes", "save the file as UTF-8")
     }
     if let alias = firstAlias(in: Array(text.unicodeScalars)) {
-      throw SweepSpecError(
+      throw SettingsError(
         file: file, position: alias.position, keyPath: "",
         problem: "expected values written out, found the YAML alias *\(alias.name)",
-        advice: "repeat the value, or give it once under training or grid, which apply to every method")
+        advice: "write the value where the alias stands")
     }
 
     do {
-      // The basic resolver leaves every plain scalar as text: what reads as a number is decided in SpecNode.
+      // The basic resolver leaves every plain scalar as text: what reads as a number is decided in SettingsNode.
       let parser = try Parser(yaml: text, resolver: .basic, encoding: .utf8)
       guard let root = try parser.singleRoot() else {
-        throw refusal("expected a sweep file, found an empty file")
+        throw refusal("expected a \(kind), found an empty file")
       }
       // Nodes hold their anchors weakly; the parser keeps them alive.
       return try withExtendedLifetime(parser) {
         try convert(root, file: file, path: "", depth: 0)
       }
-    } catch let error as SweepSpecError {
+    } catch let error as SettingsError {
       throw error
     } catch let error as YamlError {
       throw syntaxRefusal(for: error, in: text, file: file)
@@ -53,10 +79,10 @@ enum SpecDocument {
   /// Yams' tree as ours.
   private static func convert(
     _ node: Node, file: String, path: String, depth: Int
-  ) throws(SweepSpecError) -> SpecNode {
+  ) throws(SettingsError) -> SettingsNode {
     let position = position(of: node)
-    func refusal(_ problem: String, _ advice: String? = nil) -> SweepSpecError {
-      SweepSpecError(file: file, position: position, keyPath: path, problem: problem, advice: advice)
+    func refusal(_ problem: String, _ advice: String? = nil) -> SettingsError {
+      SettingsError(file: file, position: position, keyPath: path, problem: problem, advice: advice)
     }
 
     guard depth <= depthLimit else {
@@ -69,26 +95,26 @@ enum SpecDocument {
       throw refusal("expected no YAML tags, found \(tag)", "remove the tag")
     }
 
-    let value: SpecNode.Value
+    let value: SettingsNode.Value
     switch node {
     case .scalar(let scalar):
       value = .scalar(scalar.string, isPlain: scalar.style == .plain)
     case .sequence(let sequence):
-      var elements: [SpecNode] = []
+      var elements: [SettingsNode] = []
       for (index, element) in sequence.enumerated() {
         elements.append(try convert(element, file: file, path: "\(path)[\(index)]", depth: depth + 1))
       }
       value = .list(elements)
     case .mapping(let mapping):
-      var entries: [SpecNode.Entry] = []
+      var entries: [SettingsNode.Entry] = []
       for (key, element) in mapping {
         guard case .scalar(let scalar) = key else {
           throw refusal("expected keys that are names, found a list or mapping as a key")
         }
-        let name = SweepSpecError.onOneLine(scalar.string, limit: 60)
+        let name = SettingsError.onOneLine(scalar.string, limit: 60)
         let inner = path.isEmpty ? name : "\(path).\(name)"
         entries.append(
-          SpecNode.Entry(
+          SettingsNode.Entry(
             name: scalar.string, position: Self.position(of: key),
             value: try convert(element, file: file, path: inner, depth: depth + 1)))
       }
@@ -96,10 +122,10 @@ enum SpecDocument {
     case .alias(let alias):
       throw refusal("expected values written out, found the YAML alias *\(alias.anchor.rawValue)")
     }
-    return SpecNode(file: file, path: path, position: position, value: value)
+    return SettingsNode(file: file, path: path, position: position, value: value)
   }
 
-  private static func position(of node: Node) -> SweepSpecError.Position? {
+  private static func position(of node: Node) -> SettingsError.Position? {
     node.mark.map { .init(line: $0.line, column: $0.column) }
   }
 
@@ -123,7 +149,7 @@ enum SpecDocument {
   /// nothing of quotes and comments, so it can only find too many: text that holds both `&name` and `*name`.
   private static func firstAlias(
     in scalars: [Unicode.Scalar]
-  ) -> (name: String, position: SweepSpecError.Position)? {
+  ) -> (name: String, position: SettingsError.Position)? {
     func isNameScalar(_ scalar: Unicode.Scalar) -> Bool {
       switch scalar {
       case "a"..."z", "A"..."Z", "0"..."9", "_", "-": true
@@ -144,7 +170,7 @@ enum SpecDocument {
     return (alias.name, position(ofScalar: alias.offset, in: scalars))
   }
 
-  private static func position(ofScalar offset: Int, in scalars: [Unicode.Scalar]) -> SweepSpecError.Position {
+  private static func position(ofScalar offset: Int, in scalars: [Unicode.Scalar]) -> SettingsError.Position {
     let before = scalars[..<offset]
     let lineStart = before.lastIndex(of: "\n").map { $0 + 1 } ?? 0
     return .init(line: before.count { $0 == "\n" } + 1, column: offset - lineStart + 1)
@@ -154,9 +180,9 @@ enum SpecDocument {
     bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
   }
 
-  private static func syntaxRefusal(for error: YamlError, in text: String, file: String) -> SweepSpecError {
-    func refusal(_ found: String, at mark: Mark?, advice: String? = nil) -> SweepSpecError {
-      SweepSpecError(
+  private static func syntaxRefusal(for error: YamlError, in text: String, file: String) -> SettingsError {
+    func refusal(_ found: String, at mark: Mark?, advice: String? = nil) -> SettingsError {
+      SettingsError(
         file: file, position: mark.map { .init(line: $0.line, column: $0.column) }, keyPath: "",
         problem: "expected YAML, found \(found)", advice: advice)
     }
@@ -167,18 +193,18 @@ enum SpecDocument {
       let during = context.map { " (\($0.text) that begins at line \($0.mark.line))" } ?? ""
       return refusal("a syntax error: \(problem)\(during)", at: mark, advice: "mend the line, or quote the value")
     case .reader(let problem, let offset, let value, _):
-      var position: SweepSpecError.Position?
+      var position: SettingsError.Position?
       if let offset, let index = text.index(text.startIndex, offsetBy: offset, limitedBy: text.endIndex) {
         let before = text.unicodeScalars.distance(from: text.startIndex, to: index)
         position = Self.position(ofScalar: before, in: Array(text.unicodeScalars))
       }
-      return SweepSpecError(
+      return SettingsError(
         file: file, position: position, keyPath: "",
         problem: "expected YAML, found a character that it does not allow: \(problem) (\(value))",
         advice: "remove the character")
     case .duplicatedKeysInMapping(let duplicates, let context):
-      let names = duplicates.map { "`\(SweepSpecError.onOneLine($0, limit: 60))`" }.joined(separator: ", ")
-      return SweepSpecError(
+      let names = duplicates.map { "`\(SettingsError.onOneLine($0, limit: 60))`" }.joined(separator: ", ")
+      return SettingsError(
         file: file, position: .init(line: context.mark.line, column: context.mark.column), keyPath: "",
         problem: "expected each key once, found \(names) again in the mapping that begins here",
         advice: "keep one of them")

@@ -1,10 +1,10 @@
 public import Foundation
 
-/// Why a sweep file, or a file that it names, was refused.
+/// Why a settings file (a sweep file, a recipe), or a file that it names, was refused.
 ///
 /// The ``description`` is one line: where (file, line, column, key path), what was expected, what was found, and
 /// what to do.
-public struct SweepSpecError: Error, Sendable, Hashable {
+public struct SettingsError: Error, Sendable, Hashable {
   /// A place in a text file, counted from 1.
   public struct Position: Sendable, Hashable {
     /// The line.
@@ -19,7 +19,7 @@ public struct SweepSpecError: Error, Sendable, Hashable {
     }
   }
 
-  /// The sweep file, as the user named it.
+  /// The settings file, as the user named it.
   public var file: String
   /// Where in the file; `nil` where the file as a whole, or a file that it names, is at fault.
   public var position: Position?
@@ -40,7 +40,7 @@ public struct SweepSpecError: Error, Sendable, Hashable {
   }
 }
 
-extension SweepSpecError: CustomStringConvertible, LocalizedError {
+extension SettingsError: CustomStringConvertible, LocalizedError {
   /// One line for people.
   public var description: String {
     var place = file
@@ -53,7 +53,7 @@ extension SweepSpecError: CustomStringConvertible, LocalizedError {
   public var errorDescription: String? { description }
 
   /// `text` with control characters and line breaks written as escapes, and cut off after `limit` characters.
-  static func onOneLine(_ text: String, limit: Int = .max) -> String {
+  public static func onOneLine(_ text: String, limit: Int = .max) -> String {
     var line = ""
     for (count, character) in text.enumerated() {
       guard count < limit else { return line + "..." }

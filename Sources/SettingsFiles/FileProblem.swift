@@ -1,7 +1,7 @@
-internal import Foundation
+public import Foundation
 
 /// What is at a path, as far as it stands in the way of reading a file there.
-enum FileKind {
+public enum FileKind {
   /// Nothing.
   case missing
   /// A folder.
@@ -10,7 +10,7 @@ enum FileKind {
   case file
 
   /// Looks, following symbolic links.
-  init(of url: URL) {
+  public init(of url: URL) {
     let path = url.resolvingSymlinksInPath().path
     guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else {
       self = .missing
@@ -25,11 +25,12 @@ enum FileKind {
 }
 
 /// Why a file cannot be read, in the words of an error message.
-struct FileProblem: CustomStringConvertible {
-  let description: String
+public struct FileProblem: CustomStringConvertible {
+  /// `no file at ...`.
+  public let description: String
 
   /// Looks at what is at `url` after reading it failed.
-  init(_ url: URL) {
+  public init(_ url: URL) {
     description =
       switch FileKind(of: url) {
       case .missing: "no file at \(url.path)"

@@ -1,50 +1,50 @@
-/// A value of a sweep file with the place where it stands, and the ways to read it as something.
-struct SpecNode {
+/// A value of a settings file with the place where it stands, and the ways to read it as something.
+public struct SettingsNode {
   /// One `key: value` of a mapping.
-  struct Entry {
+  public struct Entry {
     /// The key.
-    let name: String
+    public let name: String
     /// Where the key stands.
-    let position: SweepSpecError.Position?
+    public let position: SettingsError.Position?
     /// The value.
-    let value: SpecNode
+    public let value: SettingsNode
   }
 
   /// What stands there.
-  enum Value {
+  public enum Value {
     /// Text; plain if it is not quoted, so that it may mean a number.
     case scalar(String, isPlain: Bool)
     /// A list.
-    case list([SpecNode])
+    case list([SettingsNode])
     /// Keys and values, in the file's order.
     case mapping([Entry])
   }
 
   /// The file, as the user named it.
-  let file: String
+  public let file: String
   /// The keys that lead here.
-  let path: String
+  public let path: String
   /// Where the value begins.
-  let position: SweepSpecError.Position?
+  public let position: SettingsError.Position?
   /// What stands here.
-  let value: Value
+  public let value: Value
 
   /// The refusal of this value.
-  func refusal(_ problem: String, advice: String? = nil) -> SweepSpecError {
-    SweepSpecError(file: file, position: position, keyPath: path, problem: problem, advice: advice)
+  public func refusal(_ problem: String, advice: String? = nil) -> SettingsError {
+    SettingsError(file: file, position: position, keyPath: path, problem: problem, advice: advice)
   }
 
   /// The refusal of this value for not being what was expected.
-  func mismatch(expected: String, advice: String? = nil) -> SweepSpecError {
+  public func mismatch(expected: String, advice: String? = nil) -> SettingsError {
     refusal("expected \(expected), found \(found)", advice: advice)
   }
 
   /// What stands here, for error messages.
-  var found: String {
+  public var found: String {
     switch value {
     case .scalar(let text, isPlain: true) where PlainScalar(text) == .nothing: "nothing"
-    case .scalar(let text, isPlain: true): SweepSpecError.onOneLine(text, limit: 60)
-    case .scalar(let text, isPlain: false): "the text \"\(SweepSpecError.onOneLine(text, limit: 60))\""
+    case .scalar(let text, isPlain: true): SettingsError.onOneLine(text, limit: 60)
+    case .scalar(let text, isPlain: false): "the text \"\(SettingsError.onOneLine(text, limit: 60))\""
     case .list(let elements): elements.isEmpty ? "an empty list" : "a list"
     case .mapping(let entries): entries.isEmpty ? "an empty mapping" : "a mapping"
     }
@@ -53,7 +53,7 @@ struct SpecNode {
   // MARK: Scalars
 
   /// Text that is not empty. A plain scalar that reads as something else is refused, so that its writer decides.
-  func text(_ expected: String) throws(SweepSpecError) -> String {
+  public func text(_ expected: String) throws(SettingsError) -> String {
     guard case .scalar(let text, let isPlain) = value, !text.isEmpty else { throw mismatch(expected: expected) }
     guard isPlain else { return text }
     switch PlainScalar(text) {
@@ -64,7 +64,7 @@ struct SpecNode {
   }
 
   /// A whole number that `isValid`. `expected` names such numbers: "a whole number of at least 1".
-  func wholeNumber(_ expected: String, where isValid: (Int) -> Bool) throws(SweepSpecError) -> Int {
+  public func wholeNumber(_ expected: String, where isValid: (Int) -> Bool) throws(SettingsError) -> Int {
     guard case .scalar(let text, isPlain: true) = value, case .number(let number) = PlainScalar(text) else {
       throw mismatch(expected: expected, advice: adviceForQuotedNumber)
     }
@@ -77,11 +77,11 @@ struct SpecNode {
     return whole
   }
 
-  /// What nothing that a sweep counts comes near, and sums and products of counts stay below the largest integer.
+  /// What nothing that a settings file counts comes near, and sums and products of counts stay below the largest integer.
   private static let largestWholeNumber = 1_000_000_000_000
 
   /// A finite number that `isValid`. `expected` names such numbers: "a number above 0".
-  func number(_ expected: String, where isValid: (Double) -> Bool) throws(SweepSpecError) -> Double {
+  public func number(_ expected: String, where isValid: (Double) -> Bool) throws(SettingsError) -> Double {
     guard case .scalar(let text, isPlain: true) = value, case .number(let number) = PlainScalar(text) else {
       throw mismatch(expected: expected, advice: adviceForQuotedNumber)
     }
@@ -96,7 +96,9 @@ struct SpecNode {
   }
 
   /// One of the names of `Choice`.
-  func choice<Choice: RawRepresentable<String> & CaseIterable>(of type: Choice.Type) throws(SweepSpecError) -> Choice {
+  public func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    of type: Choice.Type
+  ) throws(SettingsError) -> Choice {
     let names = type.allCases.map(\.rawValue)
     guard case .scalar(let text, _) = value, let choice = Choice(rawValue: text) else {
       throw mismatch(expected: Self.alternatives(names), advice: suggestion(among: names))
@@ -104,14 +106,42 @@ struct SpecNode {
     return choice
   }
 
+  /// A name that can stand in tables, file names and messages.
+  public func name(_ what: String) throws(SettingsError) -> String {
+    let name = try text(what)
+    try checkName(name, what)
+    return name
+  }
+
+  /// Refuses what cannot stand as a name in tables, file names and messages: `name`, which is this value or its key.
+  public func checkName(_ name: String, _ what: String) throws(SettingsError) {
+    func isLetterOrDigit(_ byte: UInt8) -> Bool {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+      default: false
+      }
+    }
+    let inner: [UInt8] = [UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: ".")]
+    guard name.utf8.count <= 80, let first = name.utf8.first, isLetterOrDigit(first),
+      name.utf8.allSatisfy({ isLetterOrDigit($0) || inner.contains($0) })
+    else {
+      let found = SettingsError.onOneLine(name, limit: 60)
+      throw refusal(
+        "expected \(what), up to 80 letters, digits, `-`, `_` and `.` that begin with a letter or digit, "
+          + "found `\(found)`")
+    }
+  }
+
   /// "did you mean ...?" where a name is near.
-  func suggestion(among names: [String]) -> String? {
+  public func suggestion(among names: [String]) -> String? {
     guard case .scalar(let text, _) = value else { return nil }
     return NearestName.suggestion(for: text, among: names).map { "did you mean \($0)?" }
   }
 
   /// `a, b or c`.
-  static func alternatives(_ names: [String]) -> String {
+  public static func alternatives(_ names: [String]) -> String {
     guard let last = names.last, names.count > 1 else { return names.joined() }
     return names.dropLast().joined(separator: ", ") + " or " + last
   }
@@ -119,19 +149,19 @@ struct SpecNode {
   // MARK: Collections
 
   /// The elements of a list that is not empty.
-  func list(_ expected: String) throws(SweepSpecError) -> [SpecNode] {
+  public func list(_ expected: String) throws(SettingsError) -> [SettingsNode] {
     switch value {
     case .list(let elements) where !elements.isEmpty: return elements
     case .scalar(let text, let isPlain) where !isPlain || PlainScalar(text) != .nothing:
-      throw mismatch(expected: expected, advice: "put it in brackets: [\(SweepSpecError.onOneLine(text, limit: 60))]")
+      throw mismatch(expected: expected, advice: "put it in brackets: [\(SettingsError.onOneLine(text, limit: 60))]")
     case .scalar, .list, .mapping: throw mismatch(expected: expected)
     }
   }
 
   /// The values of a list that is not empty and names nothing twice.
-  func distinct<Element: Hashable>(
-    _ expected: String, read: (SpecNode) throws(SweepSpecError) -> Element
-  ) throws(SweepSpecError) -> [Element] {
+  public func distinct<Element: Hashable>(
+    _ expected: String, read: (SettingsNode) throws(SettingsError) -> Element
+  ) throws(SettingsError) -> [Element] {
     var seen: Set<Element> = []
     var elements: [Element] = []
     for node in try list(expected) {
@@ -145,42 +175,48 @@ struct SpecNode {
   }
 
   /// The entries of a mapping. `expected` names it: "a mapping of corpora".
-  func entries(_ expected: String) throws(SweepSpecError) -> [Entry] {
+  public func entries(_ expected: String) throws(SettingsError) -> [Entry] {
     guard case .mapping(let entries) = value else { throw mismatch(expected: expected) }
     return entries
   }
 
   /// A mapping that has no keys but `keys`; `reason` may tell why another key has no place here.
-  func mapping(
+  public func mapping(
     _ expected: String, keys: [String], reason: (String) -> String? = { _ in nil }
-  ) throws(SweepSpecError) -> SpecMapping {
+  ) throws(SettingsError) -> SettingsMapping {
     let entries = try entries(expected)
     if let entry = entries.first(where: { !keys.contains($0.name) }) {
-      let name = SweepSpecError.onOneLine(entry.name, limit: 60)
+      let name = SettingsError.onOneLine(entry.name, limit: 60)
       let nearest = NearestName.suggestion(for: entry.name, among: keys)
-      throw SweepSpecError(
+      throw SettingsError(
         file: file, position: entry.position, keyPath: path,
         problem: "expected only the keys \(keys.joined(separator: ", ")); found `\(name)`",
         advice: reason(entry.name) ?? nearest.map { "did you mean `\($0)`?" } ?? "remove it")
     }
-    return SpecMapping(node: self, entries: entries)
+    return SettingsMapping(node: self, entries: entries)
   }
 }
 
-/// A mapping of a sweep file, by its keys.
-struct SpecMapping {
+/// A mapping of a settings file, by its keys.
+public struct SettingsMapping {
   /// The mapping's own place.
-  let node: SpecNode
+  public let node: SettingsNode
   /// Its entries, in the file's order.
-  let entries: [SpecNode.Entry]
+  public let entries: [SettingsNode.Entry]
+
+  /// Takes a mapping whose keys are not checked.
+  public init(node: SettingsNode, entries: [SettingsNode.Entry]) {
+    self.node = node
+    self.entries = entries
+  }
 
   /// The value of a key, if it is there.
-  subscript(key: String) -> SpecNode? {
+  public subscript(key: String) -> SettingsNode? {
     entries.first { $0.name == key }?.value
   }
 
   /// The value of a key that has to be there.
-  func required(_ key: String, _ meaning: String) throws(SweepSpecError) -> SpecNode {
+  public func required(_ key: String, _ meaning: String) throws(SettingsError) -> SettingsNode {
     guard let value = self[key] else {
       throw node.refusal("expected the key `\(key)` (\(meaning)), found none", advice: "add it")
     }
@@ -188,9 +224,9 @@ struct SpecMapping {
   }
 
   /// Refuses the keys `keys` with the reason why they have no place here.
-  func refuse(_ keys: [String], advice: String) throws(SweepSpecError) {
+  public func refuse(_ keys: [String], advice: String) throws(SettingsError) {
     guard let entry = entries.first(where: { keys.contains($0.name) }) else { return }
-    throw SweepSpecError(
+    throw SettingsError(
       file: node.file, position: entry.position, keyPath: node.path,
       problem: "expected no `\(entry.name)` here, found one", advice: advice)
   }

@@ -1,8 +1,8 @@
 /// Finds the name that a mistyped one was probably meant to be.
-enum NearestName {
+public enum NearestName {
   /// The candidate nearest to `name` by edit distance, if one is near enough to be worth suggesting: at most a third
   /// of the longer name's characters apart. Case and the choice between `-`, `_` and `.` do not count.
-  static func suggestion(for name: String, among candidates: some Sequence<String>) -> String? {
+  public static func suggestion(for name: String, among candidates: some Sequence<String>) -> String? {
     let typed = folded(name)
     var best: (candidate: String, distance: Int)?
     for candidate in candidates {

@@ -30,7 +30,7 @@ struct PDSweep: AsyncParsableCommand {
       StatusCommand.self, EventsCommand.self, PauseCommand.self, ResumeCommand.self, CancelCommand.self,
       RetryCommand.self, PrioritiseCommand.self, AuditCommand.self, FrontierCommand.self, ExportCommand.self,
       BundleCommand.self, UnbundleCommand.self,
-      KeysCommand.self, CorpusCommand.self, TokenizerCommand.self, PretrainCommand.self,
+      KeysCommand.self, CorpusCommand.self, TokenizerCommand.self, PretrainCommand.self, DecomposeCommand.self,
       SimulateCommand.self, BenchCommand.self,
     ]
   )

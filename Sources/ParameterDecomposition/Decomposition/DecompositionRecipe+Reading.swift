@@ -1,0 +1,104 @@
+public import Foundation
+internal import LanguageModel
+public import SettingsFiles
+
+extension DecompositionRecipe {
+  private static let kind = "recipe"
+
+  /// Parses the YAML of a recipe.
+  ///
+  /// - Parameters:
+  ///   - bytes: the file's content.
+  ///   - file: the file's name, for error messages.
+  /// - Throws: the first thing that is wrong with it.
+  public init(yaml bytes: [UInt8], file: String) throws(SettingsError) {
+    self = try DecompositionRecipeReader(root: SettingsDocument.parse(bytes, file: file, kind: Self.kind)).read()
+  }
+
+  /// Reads and parses a recipe.
+  ///
+  /// - Throws: what is wrong with the file, or the first thing that is wrong with its content.
+  public init(contentsOf url: URL) throws(SettingsError) {
+    self = try DecompositionRecipeReader(root: SettingsDocument.read(contentsOf: url, kind: Self.kind)).read()
+  }
+}
+
+/// Reads the tree of a recipe into a ``DecompositionRecipe``.
+struct DecompositionRecipeReader {
+  let root: SettingsNode
+
+  private static let atLeastOne = "a whole number of at least 1"
+
+  func read() throws(SettingsError) -> DecompositionRecipe {
+    let settings = DecompositionRecipe.MethodName.ica.rawValue
+    let file = try root.mapping(
+      "a mapping that begins with `decompose: NAME`",
+      keys: ["decompose", "model", "sites", "method", settings, "corpora", "start", "context", "evaluation"])
+    let name = try file.required("decompose", "the decomposition's name").name("the decomposition's name")
+    let method = try Self.method(file)
+    return DecompositionRecipe(
+      file: root.file, name: name, model: try file.required("model", "a model folder").text("a model folder"),
+      sites: try Self.sites(file.required("sites", "all, or a list of sites")), method: method,
+      corpora: try Self.corpora(file.required("corpora", "texts by name")),
+      start: try file["start"]?.text("text that is one token of the tokenizer") ?? "<|endoftext|>",
+      context: try file["context"]?.wholeNumber(Self.atLeastOne) { $0 >= 1 },
+      evaluationTokens: try Self.evaluationTokens(file["evaluation"]))
+  }
+
+  private static func sites(_ node: SettingsNode) throws(SettingsError) -> DecompositionRecipe.Sites {
+    if case .scalar("all", _) = node.value { return .all }
+    let sites = try node.distinct("all, or sites as in [h.1.mlp.c_fc]") { node throws(SettingsError) in
+      guard let site = Site(try node.text("a site such as h.1.mlp.c_fc")) else {
+        let kinds = Site.Kind.allCases.map { "h.N.\($0.path)" }
+        throw node.mismatch(expected: "a site, one of " + SettingsNode.alternatives(kinds))
+      }
+      return site
+    }
+    return .listed(sites.sorted())
+  }
+
+  private static func method(_ file: SettingsMapping) throws(SettingsError) -> DecompositionRecipe.Method {
+    let name = try file.required("method", "ica, svd or neurons").choice(of: DecompositionRecipe.MethodName.self)
+    switch name {
+    case .ica:
+      return .ica(try ica(file[name.rawValue]))
+    case .svd, .neurons:
+      try file.refuse(
+        [DecompositionRecipe.MethodName.ica.rawValue], advice: "remove it: \(name.rawValue) has no settings")
+      return name == .svd ? .svd : .neurons
+    }
+  }
+
+  private static func ica(_ node: SettingsNode?) throws(SettingsError) -> DecompositionRecipe.ICA {
+    let mapping = try node?.mapping(
+      "a mapping of the settings of ica", keys: ["tokens", "seeds", "ridge", "iterations"])
+    return DecompositionRecipe.ICA(
+      tokens: try mapping?["tokens"]?.wholeNumber(atLeastOne) { $0 >= 1 } ?? 16_384,
+      seeds: try mapping?["seeds"]?.distinct("seeds, as in [0, 1, 2]") { node throws(SettingsError) in
+        try node.wholeNumber("a whole number of at least 0") { $0 >= 0 }
+      } ?? [0, 1, 2],
+      ridge: try mapping?["ridge"]?.number("a number from 1e-9 to 1") { (1e-9...1).contains($0) } ?? 1e-4,
+      iterations: try mapping?["iterations"]?.wholeNumber(atLeastOne) { $0 >= 1 } ?? 200)
+  }
+
+  private static func corpora(_ node: SettingsNode) throws(SettingsError) -> [DecompositionRecipe.Corpus] {
+    let example = "as in `{german: corpora/de.txt}`"
+    var corpora: [DecompositionRecipe.Corpus] = []
+    for entry in try node.entries("texts by name, \(example)") {
+      try entry.value.checkName(entry.name, "the corpus's name")
+      let path = try entry.value.text("a text file")
+      if let other = corpora.first(where: { $0.path == path }) {
+        throw entry.value.refusal(
+          "expected a file of its own, found that of `\(other.name)`", advice: "use one of them")
+      }
+      corpora.append(DecompositionRecipe.Corpus(name: entry.name, path: path))
+    }
+    guard !corpora.isEmpty else { throw node.mismatch(expected: "at least one text, \(example)") }
+    return corpora
+  }
+
+  private static func evaluationTokens(_ node: SettingsNode?) throws(SettingsError) -> Int {
+    let mapping = try node?.mapping("a mapping with the key tokens_per_corpus", keys: ["tokens_per_corpus"])
+    return try mapping?["tokens_per_corpus"]?.wholeNumber(atLeastOne) { $0 >= 1 } ?? 4096
+  }
+}

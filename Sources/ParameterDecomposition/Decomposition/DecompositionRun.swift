@@ -1,0 +1,142 @@
+public import ContentHash
+internal import Foundation
+internal import LanguageModel
+internal import SettingsFiles
+internal import TensorKernels
+
+/// A recipe with the files that it names, read and checked: ready to be carried out.
+public struct DecompositionRun {
+  /// What is known of a site once it is decomposed.
+  public struct SiteReport: Sendable, Hashable, Codable {
+    /// The site.
+    public let site: String
+    /// C.
+    public let subcomponents: Int
+    /// Mean over the elements of the square of (V U)ᵀ - W.
+    public let faithfulness: Double
+    /// What the method says about how it went, by name.
+    public let notes: [String: Double]
+  }
+
+  /// How the model with (V U)ᵀ in place of its matrices compares to the base on a corpus's validation text.
+  public struct CorpusReport: Sendable, Hashable, Codable {
+    /// The corpus.
+    public let corpus: String
+    /// Tokens predicted.
+    public let tokens: Int
+    /// Mean cross-entropy of the base model, nats.
+    public let base: Double
+    /// Mean cross-entropy of the decomposed model, nats.
+    public let decomposed: Double
+  }
+
+  /// The recipe.
+  public let recipe: DecompositionRecipe
+  /// Where the decomposition is written if nothing else is said: `NAME.safetensors` in the model folder.
+  public let defaultOutput: String
+  /// The files that the result depends on, by what they are for.
+  public let inputs: [String: SHA256Digest]
+
+  private let task: DecompositionTask
+  private let evaluation: [(corpus: String, windows: [TokenWindow])]
+
+  /// Reads every file.
+  ///
+  /// - Parameters:
+  ///   - recipe: the recipe; what it names is relative to its folder.
+  ///   - model: a model folder in place of the recipe's.
+  ///   - corpora: a folder in which the texts are found by their file names, in place of the paths in the recipe.
+  /// - Throws: `SettingsError` for what the recipe says, `InputFileError` for what a file holds.
+  public init(_ recipe: DecompositionRecipe, model: String? = nil, corpora: String? = nil) throws {
+    func refusal(_ keyPath: String, _ problem: String, _ advice: String? = nil) -> SettingsError {
+      SettingsError(file: recipe.file, position: nil, keyPath: keyPath, problem: problem, advice: advice)
+    }
+    let folder = URL(fileURLWithPath: recipe.file).deletingLastPathComponent()
+    let target = try TargetFolder(path: model ?? URL(fileURLWithPath: recipe.model, relativeTo: folder).path)
+    let configuration = target.model.configuration
+    let context = recipe.context ?? configuration.blockSize
+    guard context <= configuration.context else {
+      throw refusal("context", "expected at most the model's context of \(configuration.context), found \(context)")
+    }
+    var sites = configuration.sites
+    if case .listed(let listed) = recipe.sites {
+      if let missing = listed.first(where: { $0.layer >= configuration.layers }) {
+        throw refusal("sites", "expected sites of a model of \(configuration.layers) layers, found \(missing)")
+      }
+      sites = listed
+    }
+
+    let texts = recipe.corpora.map { corpus in
+      let url = URL(fileURLWithPath: corpus.path, relativeTo: folder)
+      let place = corpora.map {
+        URL(fileURLWithPath: $0, isDirectory: true).appendingPathComponent(url.lastPathComponent)
+      }
+      return (name: corpus.name, path: (place ?? url).path)
+    }
+    let (text, digests) = try target.text(corpora: texts, start: recipe.start, context: context)
+    let tokens = (recipe.evaluationTokens + context - 1) / context * context
+    evaluation = try text.corpora.map { name, corpus in
+      let windows = try corpus.evaluationWindows(
+        .validation, tokens: tokens, context: context, tokenizer: text.tokenizer, start: text.start)
+      return (name, windows)
+    }
+    self.recipe = recipe
+    inputs = target.digests.merging(digests) { model, _ in model }
+    defaultOutput =
+      URL(fileURLWithPath: target.path, isDirectory: true).appendingPathComponent("\(recipe.name).safetensors").path
+    task = DecompositionTask(model: target.model, modelPath: target.weights, sites: sites, text: text)
+  }
+
+  /// Decomposes, writes the decomposition, holds it against the base model, and writes its provenance beside it.
+  /// Takes from seconds to hours, on the thread that calls it.
+  ///
+  /// - Parameters:
+  ///   - output: where the decomposition is written.
+  ///   - program: the program and its version, for the provenance.
+  ///   - onSite: is told of each site when it is done.
+  public func run(
+    to output: String, program: String, onSite: (SiteReport) -> Void
+  ) throws -> DecompositionProvenance {
+    try run(with: recipe.method.decomposer, to: output, program: program, onSite: onSite)
+  }
+
+  /// ``run(to:program:onSite:)`` by any method.
+  func run(
+    with method: any DecompositionMethod, to output: String, program: String, onSite: (SiteReport) -> Void
+  ) throws -> DecompositionProvenance {
+    var tensors: [SafetensorsFile.Content] = []
+    var products: [Site: ConstantMatrix] = [:]
+    var sites: [SiteReport] = []
+    try method.decompose(task) { part in
+      for (suffix, matrix) in [("V", part.read), ("U", part.write)] {
+        tensors.append(
+          .init(
+            name: "\(part.site).\(suffix)", shape: [matrix.rows, matrix.columns], elements: matrix.copyOfElements()))
+      }
+      products[part.site] = ConstantMatrix(copying: part.product())
+      let report = SiteReport(
+        site: "\(part.site)", subcomponents: part.count,
+        faithfulness: part.meanSquareError(from: task.model.weight(at: part.site)), notes: part.notes)
+      sites.append(report)
+      onSite(report)
+    }
+    try SafetensorsFile.write(tensors, metadata: ["method": recipe.method.name.rawValue], to: output)
+    let provenance = DecompositionProvenance(
+      program: program, recipe: recipe, inputs: inputs,
+      output: try SHA256Digest(ofFile: URL(fileURLWithPath: output)), sites: sites,
+      corpora: compare(with: task.model.replacing(products)))
+    try provenance.write(beside: output)
+    return provenance
+  }
+
+  private func compare(with decomposed: TargetModel) -> [CorpusReport] {
+    evaluation.map { corpus, windows in
+      func crossEntropy(_ model: TargetModel) -> Double {
+        Evaluator(model: model).meanCrossEntropy(of: windows) ?? .nan
+      }
+      return CorpusReport(
+        corpus: corpus, tokens: windows.reduce(0) { $0 + $1.targets.count }, base: crossEntropy(task.model),
+        decomposed: crossEntropy(decomposed))
+    }
+  }
+}

@@ -1,0 +1,62 @@
+public import ContentHash
+internal import Foundation
+public import LanguageModel
+
+/// A model folder, read and checked: `model.safetensors`, `model_config.yaml` and `tokenizer.json`.
+public struct TargetFolder: Sendable {
+  /// The folder.
+  public let path: String
+  /// The model.
+  public let model: TargetModel
+  /// Its weight file.
+  public let weights: String
+  /// Its tokenizer.
+  public let tokenizer: Tokenizer
+  /// The digests of the three files, by what they are for.
+  public let digests: [String: SHA256Digest]
+
+  /// Reads a folder.
+  ///
+  /// - Throws: an `InputFileError` for the first file that is missing or wrong, or does not fit the others.
+  public init(path: String) throws {
+    func file(_ name: String) -> URL { URL(fileURLWithPath: path, isDirectory: true).appendingPathComponent(name) }
+    let (configurationFile, weightFile) = (file("model_config.yaml"), file("model.safetensors"))
+    let tokenizerFile = file("tokenizer.json")
+    let configuration = try ModelConfiguration(file: configurationFile.path)
+    self.path = path
+    weights = weightFile.path
+    model = try TargetModel(checkpoint: weights, configuration: configuration)
+    tokenizer = try Tokenizer(path: tokenizerFile.path)
+    guard tokenizer.idLimit <= configuration.vocabularySize else {
+      throw InputFileError(
+        file: tokenizer.path,
+        problem: "expected ids below the model's vocabulary of \(configuration.vocabularySize), "
+          + "found \(tokenizer.idLimit - 1)", advice: "check that the tokenizer and the model belong together")
+    }
+    digests = [
+      "configuration": try SHA256Digest(ofFile: configurationFile), "weights": try SHA256Digest(ofFile: weightFile),
+      "tokenizer": try SHA256Digest(ofFile: tokenizerFile),
+    ]
+  }
+
+  /// Reads corpora as text for this model.
+  ///
+  /// - Returns: the text, and the digests of the corpora's files as `corpus:NAME` and `cut:NAME`.
+  public func text(
+    corpora: [(name: String, path: String)], start: String, context: Int
+  ) throws -> (text: TrainingText, digests: [String: SHA256Digest]) {
+    var digests: [String: SHA256Digest] = [:]
+    var read: [(name: String, corpus: Corpus)] = []
+    for (name, path) in corpora {
+      read.append((name, try Corpus(path: path)))
+      digests["corpus:\(name)"] = try SHA256Digest(ofFile: URL(fileURLWithPath: path))
+      let cut = CorpusCut.path(besideText: path)
+      if FileManager.default.fileExists(atPath: cut) {
+        digests["cut:\(name)"] = try SHA256Digest(ofFile: URL(fileURLWithPath: cut))
+      }
+    }
+    let text = TrainingText(
+      corpora: read, tokenizer: tokenizer, start: try tokenizer.startToken(start), context: context)
+    return (text, digests)
+  }
+}

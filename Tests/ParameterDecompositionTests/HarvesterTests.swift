@@ -1,0 +1,160 @@
+import Foundation
+import LanguageModel
+import TensorKernels
+import Testing
+
+@testable import ParameterDecomposition
+
+@Suite("Harvest")
+struct HarvesterTests {
+  private let laboratory: DecompositionLaboratory
+  private let folder: TargetFolder
+  private let text: TrainingText
+  private let decomposition: Decomposition
+  private static let tokens = 300
+
+  init() throws {
+    laboratory = try DecompositionLaboratory()
+    folder = try TargetFolder(path: laboratory.path("target"))
+    text = try folder.text(
+      corpora: [("a", laboratory.path("a.txt")), ("b", laboratory.path("b.txt"))], start: "<|endoftext|>", context: 32
+    ).text
+    var tensors: [SafetensorsFile.Content] = []
+    let task = DecompositionTask(
+      model: folder.model, modelPath: "", sites: folder.model.configuration.sites, text: text)
+    try SingularVectors().decompose(task) { part in
+      for (suffix, matrix) in [("V", part.read), ("U", part.write)] {
+        tensors.append(
+          .init(
+            name: "\(part.site).\(suffix)", shape: [matrix.rows, matrix.columns], elements: matrix.copyOfElements()))
+      }
+    }
+    try SafetensorsFile.write(tensors, to: laboratory.path("svd.safetensors"))
+    decomposition = try Decomposition(
+      path: laboratory.path("svd.safetensors"), configuration: folder.model.configuration)
+  }
+
+  private func harvest(examples: Int = 3) throws -> [SubcomponentHarvest] {
+    var all: [SubcomponentHarvest] = []
+    try Harvester(
+      model: folder.model, decomposition: decomposition, text: text, tokens: Self.tokens, seed: 1, examples: examples
+    ).run { all += $0 }
+    return all
+  }
+
+  private func windows(_ language: Int) throws -> [TokenWindow] {
+    try text.corpora[language].corpus.draw(
+      tokens: Self.tokens, seed: 1, purpose: "harvest", context: 32, tokenizer: text.tokenizer, start: text.start)
+  }
+
+  @Test("every subcomponent is harvested once, in order, the same each time")
+  func order() throws {
+    let found = try harvest()
+    let expected = decomposition.sites.flatMap { factors in (0..<factors.count).map { "\(factors.site):\($0)" } }
+    #expect(found.map { "\($0.site):\($0.index)" } == expected)
+    #expect(try harvest() == found)
+  }
+
+  /// (CE(1 + h) - CE(1 - h)) / 2h by scaling the subcomponent in the model.
+  @Test("attribution is the slope of the language's cross-entropy along the prefactor")
+  func attribution() throws {
+    let found = try harvest()
+    var largest = 0.0
+    for index in stride(from: 0, to: found.count, by: 9) {
+      let subcomponent = found[index]
+      let name = try #require(SubcomponentName("\(subcomponent.site):\(subcomponent.index)"))
+      let edit = PrefactorEdit([try decomposition.subcomponent(name)], sharing: .separate)
+      for (language, key) in ["a", "b"].enumerated() {
+        let windows = try windows(language)
+        func crossEntropy(_ alpha: Double) throws -> Double {
+          try #require(Evaluator(model: folder.model).meanCrossEntropy(of: windows, edit: edit.setting(alpha)))
+        }
+        let slope = try (crossEntropy(1.02) - crossEntropy(0.98)) / 0.04
+        let attribution = try #require(subcomponent.attribution[key])
+        #expect(abs(slope - attribution) < 1e-4 + 0.02 * abs(slope), "\(name) \(key)")
+        largest = max(largest, abs(attribution))
+      }
+    }
+    #expect(largest > 0.01)
+  }
+
+  @Test("strength, density and examples are those of the activations")
+  func activations() throws {
+    let found = try harvest()
+    for factors in decomposition.sites {
+      for index in [0, factors.count - 1] {
+        let harvest = try #require(found.first { $0.site == "\(factors.site)" && $0.index == index })
+        let norm = factors.write.copyOfRow(index).reduce(0.0) { $0 + Double($1 * $1) }.squareRoot()
+        var sizes: [Double] = []
+        for (language, key) in ["a", "b"].enumerated() {
+          let inputs = folder.model.inputs(at: factors.site, of: try windows(language))
+          let activations = (0..<inputs.rows).map { row in
+            zip(inputs.copyOfRow(row), (0..<inputs.columns)).reduce(0.0) {
+              $0 + Double($1.0) * Double(factors.read[$1.1, index])
+            }
+          }
+          let meanSquare = activations.reduce(0) { $0 + $1 * $1 } / Double(activations.count)
+          let meanSize = activations.reduce(0) { $0 + abs($1) } / Double(activations.count)
+          #expect(abs(try #require(harvest.strength[key]) - meanSquare.squareRoot() * norm) < 1e-4 * (1 + norm))
+          #expect(abs(try #require(harvest.density[key]) - meanSize * meanSize / meanSquare) < 1e-4)
+          sizes += activations.map { abs($0) * norm }
+        }
+        let strongest = sizes.sorted(by: >).prefix(3)
+        #expect(harvest.examples.count == 3)
+        for (example, size) in zip(harvest.examples, strongest) {
+          #expect(abs(abs(example.activation) - size) < 1e-4 * (1 + size))
+        }
+      }
+    }
+  }
+
+  @Test("examples show the token with the text around it")
+  func examples() throws {
+    for example in try harvest().flatMap(\.examples) {
+      let texts = try windows(example.language == "a" ? 0 : 1).map { folder.tokenizer.decode($0.inputs) }
+      let shown = example.before + example.token + example.after
+      #expect(texts.contains { $0.contains(shown) }, "\(shown)")
+      // One byte is one token here, except the start.
+      #expect(example.token.utf8.count == 1 || example.token == "<|endoftext|>")
+    }
+  }
+
+  @Test("selectivity is the highest strength over the next")
+  func selectivity() throws {
+    for harvest in try harvest() {
+      let (a, b) = (try #require(harvest.strength["a"]), try #require(harvest.strength["b"]))
+      #expect(harvest.selectivity.language == (a >= b ? "a" : "b"))
+      #expect(abs(harvest.selectivity.ratio - max(a, b) / min(a, b)) < 1e-9 * harvest.selectivity.ratio)
+    }
+  }
+
+  @Test(
+    "labels say in which languages a subcomponent acts",
+    arguments: [
+      ([9, 1, 1, 1], 0.5, "german"),
+      ([2.9, 1, 1, 1], 0.5, "all languages"),
+      ([1, 9, 8, 1], 0.5, "languages: english french"),
+      ([9, 1, 8, 7], 0.5, "all languages but english"),
+      ([9, 0, 0, 0], 0.5, "german"),
+      ([0, 0, 0, 0], 0, "nothing"),
+      // The widest gap counts, not the first.
+      ([40, 12, 1, 1], 0.5, "languages: english german"),
+      ([9, 1, 1, 1], 0.01, "german, rare: ung"),
+      ([1, 1, 1, 1], 0.01, "all languages, rare: ung"),
+    ])
+  func labels(strengths: [Double], density: Double, label: String) {
+    let named = Array(zip(["german", "english", "french", "italian"], strengths)).map { (language: $0, strength: $1) }
+    let words = SubcomponentLabel.words(
+      strengths: named.reversed(), density: density, tokens: ["ung", " ung", "heit", "ung"])
+    #expect(words == label)
+  }
+
+  @Test("what acts on many different tokens is not called rare")
+  func notRare() {
+    let strengths = [(language: "german", strength: 1.0), (language: "english", strength: 1.0)]
+    #expect(
+      SubcomponentLabel.words(strengths: strengths, density: 0.01, tokens: ["a", "b", "c", "a", "d"]) == "all languages"
+    )
+    #expect(SubcomponentLabel.words(strengths: strengths, density: 0.01, tokens: [" ", " "]) == "all languages")
+  }
+}

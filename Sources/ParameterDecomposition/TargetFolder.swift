@@ -43,12 +43,12 @@ public struct TargetFolder: Sendable {
   ///
   /// - Returns: the text, and the digests of the corpora's files as `corpus:NAME` and `cut:NAME`.
   public func text(
-    corpora: [(name: String, path: String)], start: String, context: Int
+    corpora: [(name: String, path: String, share: Double)], start: String, context: Int
   ) throws -> (text: TrainingText, digests: [String: SHA256Digest]) {
     var digests: [String: SHA256Digest] = [:]
-    var read: [(name: String, corpus: Corpus)] = []
-    for (name, path) in corpora {
-      read.append((name, try Corpus(path: path)))
+    var read: [TrainingText.Part] = []
+    for (name, path, share) in corpora {
+      read.append(TrainingText.Part(name: name, corpus: try Corpus(path: path), share: share))
       digests["corpus:\(name)"] = try SHA256Digest(ofFile: URL(fileURLWithPath: path))
       let cut = CorpusCut.path(besideText: path)
       if FileManager.default.fileExists(atPath: cut) {

@@ -18,7 +18,8 @@ struct DecompositionMethodTests {
       sites: DecompositionLaboratory.configuration.sites.reversed(),
       text: TrainingText(
         corpora: [
-          ("a", try Corpus(path: laboratory.path("a.txt"))), ("b", try Corpus(path: laboratory.path("b.txt"))),
+          .init(name: "a", corpus: try Corpus(path: laboratory.path("a.txt")), share: 1),
+          .init(name: "b", corpus: try Corpus(path: laboratory.path("b.txt")), share: 3),
         ], tokenizer: tokenizer, start: 0, context: 32))
   }
 
@@ -89,6 +90,19 @@ struct DecompositionMethodTests {
 
     let again = try decompose(method)
     for (site, part) in parts { #expect(again[site]?.write.copyOfElements() == part.write.copyOfElements()) }
+  }
+
+  @Test("text is drawn by the corpora's shares")
+  func shares() throws {
+    let windows = try task.text.draw(tokens: 1000, seed: 0)
+    let tokens = windows.map { task.text.tokenizer.decode($0.targets) }.joined()
+    // Only one of the texts holds these letters.
+    let a = tokens.count { "qjkp".contains($0) }
+    #expect(windows.reduce(0) { $0 + $1.targets.count } == 1000)
+    let first = try task.text.corpora[0].corpus.draw(
+      tokens: 250, seed: 0, purpose: "decompose", context: 32, tokenizer: task.text.tokenizer, start: 0)
+    #expect(a == first.map { task.text.tokenizer.decode($0.targets) }.joined().count { "qjkp".contains($0) })
+    #expect(a > 0)
   }
 
   @Test("ica keeps the start of the highest mean contrast, whatever the order of the seeds")

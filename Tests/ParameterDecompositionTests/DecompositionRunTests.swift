@@ -20,7 +20,7 @@ struct DecompositionRunTests {
     model: target
     sites: [h.0.mlp.c_fc, h.0.attn.q_proj]
     method: ica
-    corpora: {a: a.txt, b: b.txt}
+    corpora: {a: a.txt, b: {text: b.txt, share: 2.5}}
     ica: {tokens: 600, seeds: [4, 2], ridge: 1e-3, iterations: 20}
     evaluation: {tokens_per_corpus: 10}
 
@@ -38,7 +38,8 @@ struct DecompositionRunTests {
     #expect(full.name == "parts" && full.model == "target")
     #expect(full.sites == .listed([Site(layer: 0, kind: .query), Site(layer: 0, kind: .expand)]))
     #expect(full.method == .ica(.init(tokens: 600, seeds: [4, 2], ridge: 1e-3, iterations: 20)))
-    #expect(full.corpora == [.init(name: "a", path: "a.txt"), .init(name: "b", path: "b.txt")])
+    #expect(
+      full.corpora == [.init(name: "a", path: "a.txt", share: 1), .init(name: "b", path: "b.txt", share: 2.5)])
     #expect(full.evaluationTokens == 10)
     let short = "decompose: n\nmodel: m\nsites: all\nmethod: svd\ncorpora: {a: a.txt}\nstart: \"\\n\"\ncontext: 16\n"
     let least = try DecompositionRecipe(yaml: Array(short.utf8), file: "recipe.yaml")
@@ -62,8 +63,10 @@ struct DecompositionRunTests {
       ("ridge: 1e-3", "ridge: 0", "ica.ridge: expected a number from 1e-9 to 1, found 0"),
       ("iterations: 20", "steps: 20", "expected only the keys tokens, seeds, ridge, iterations; found `steps`"),
       ("tokens: 600", "tokens: many", "ica.tokens: expected a whole number of at least 1, found many"),
-      ("b: b.txt", "b: a.txt", "corpora.b: expected a file of its own, found that of `a`"),
-      ("{a: a.txt, b: b.txt}", "{}", "corpora: expected at least one text"),
+      ("text: b.txt", "text: a.txt", "corpora.b.text: expected a file of its own, found that of `a`"),
+      ("share: 2.5", "share: 0", "corpora.b.share: expected a number above 0, found 0"),
+      ("{text: b.txt, share: 2.5}", "{share: 2.5}", "corpora.b: expected the key `text`"),
+      ("{a: a.txt, b: {text: b.txt, share: 2.5}}", "{}", "corpora: expected at least one text"),
       ("model: target\n", "", "expected the key `model` (a model folder), found none"),
     ])
   func refusedRecipes(old: String, new: String, says: String) throws {

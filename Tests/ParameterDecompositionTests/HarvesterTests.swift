@@ -17,7 +17,8 @@ struct HarvesterTests {
     laboratory = try DecompositionLaboratory()
     folder = try TargetFolder(path: laboratory.path("target"))
     text = try folder.text(
-      corpora: [("a", laboratory.path("a.txt")), ("b", laboratory.path("b.txt"))], start: "<|endoftext|>", context: 32
+      corpora: [("a", laboratory.path("a.txt"), 1), ("b", laboratory.path("b.txt"), 2)], start: "<|endoftext|>",
+      context: 32
     ).text
     var tensors: [SafetensorsFile.Content] = []
     let task = DecompositionTask(

@@ -10,12 +10,14 @@ public struct DecompositionProvenance: Sendable, Hashable, Encodable {
     let ica: DecompositionRecipe.ICA?
     let start: String
     let context: Int?
+    let shares: [String: Double]
 
     init(_ recipe: DecompositionRecipe) {
       method = recipe.method.name.rawValue
       if case .ica(let settings) = recipe.method { ica = settings } else { ica = nil }
       start = recipe.start
       context = recipe.context
+      shares = Dictionary(uniqueKeysWithValues: recipe.corpora.map { ($0.name, $0.share) })
     }
   }
 

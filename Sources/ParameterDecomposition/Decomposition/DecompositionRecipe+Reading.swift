@@ -82,16 +82,23 @@ struct DecompositionRecipeReader {
   }
 
   private static func corpora(_ node: SettingsNode) throws(SettingsError) -> [DecompositionRecipe.Corpus] {
-    let example = "as in `{german: corpora/de.txt}`"
+    let example = "as in `{german: de.txt}` or `{german: {text: de.txt, share: 2}}`"
     var corpora: [DecompositionRecipe.Corpus] = []
     for entry in try node.entries("texts by name, \(example)") {
       try entry.value.checkName(entry.name, "the corpus's name")
-      let path = try entry.value.text("a text file")
+      var pathNode = entry.value
+      var share = 1.0
+      if case .mapping = entry.value.value {
+        let mapping = try entry.value.mapping("a text with its share, \(example)", keys: ["text", "share"])
+        pathNode = try mapping.required("text", "a file from `pdsweep corpus`")
+        share = try mapping["share"]?.number("a number above 0") { $0 > 0 } ?? 1
+      }
+      let path = try pathNode.text("a text file")
       if let other = corpora.first(where: { $0.path == path }) {
-        throw entry.value.refusal(
+        throw pathNode.refusal(
           "expected a file of its own, found that of `\(other.name)`", advice: "use one of them")
       }
-      corpora.append(DecompositionRecipe.Corpus(name: entry.name, path: path))
+      corpora.append(DecompositionRecipe.Corpus(name: entry.name, path: path, share: share))
     }
     guard !corpora.isEmpty else { throw node.mismatch(expected: "at least one text, \(example)") }
     return corpora

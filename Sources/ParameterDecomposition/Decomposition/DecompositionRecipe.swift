@@ -70,6 +70,8 @@ public struct DecompositionRecipe: Sendable, Hashable {
     public var name: String
     /// The text file, as the recipe names it.
     public var path: String
+    /// Its weight in the mixture that methods look at, relative to the other texts'.
+    public var share: Double
   }
 
   /// The recipe's file, as the user named it.

@@ -71,14 +71,14 @@ public struct DecompositionRun {
       let place = corpora.map {
         URL(fileURLWithPath: $0, isDirectory: true).appendingPathComponent(url.lastPathComponent)
       }
-      return (name: corpus.name, path: (place ?? url).path)
+      return (name: corpus.name, path: (place ?? url).path, share: corpus.share)
     }
     let (text, digests) = try target.text(corpora: texts, start: recipe.start, context: context)
     let tokens = (recipe.evaluationTokens + context - 1) / context * context
-    evaluation = try text.corpora.map { name, corpus in
-      let windows = try corpus.evaluationWindows(
+    evaluation = try text.corpora.map { part in
+      let windows = try part.corpus.evaluationWindows(
         .validation, tokens: tokens, context: context, tokenizer: text.tokenizer, start: text.start)
-      return (name, windows)
+      return (part.name, windows)
     }
     self.recipe = recipe
     inputs = target.digests.merging(digests) { model, _ in model }

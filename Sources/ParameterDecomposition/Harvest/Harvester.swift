@@ -22,7 +22,7 @@ public struct Harvester {
   /// - Parameters:
   ///   - model: the base model.
   ///   - decomposition: its subcomponents.
-  ///   - text: the corpora: each is a language.
+  ///   - text: the corpora: each is a language, whatever its share.
   ///   - tokens: tokens of each language.
   ///   - seed: chooses them.
   ///   - examples: how many of the strongest places are kept of each subcomponent.
@@ -36,11 +36,11 @@ public struct Harvester {
     tokenizer = text.tokenizer
     self.examples = examples
     var languages: [(name: String, windows: [TokenWindow])] = []
-    for (name, corpus) in text.corpora {
-      let windows = try corpus.draw(
+    for part in text.corpora {
+      let windows = try part.corpus.draw(
         tokens: tokens, seed: seed, purpose: "harvest", context: text.context, tokenizer: text.tokenizer,
         start: text.start)
-      languages.append((name, windows))
+      languages.append((part.name, windows))
     }
     self.languages = languages
   }

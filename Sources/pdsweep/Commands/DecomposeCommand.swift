@@ -16,7 +16,7 @@ struct DecomposeCommand: ParsableCommand {
         model: target                          model.safetensors, model_config.yaml and tokenizer.json
         sites: [h.1.mlp.c_fc, h.1.attn.v_proj] or: all
         method: ica                            or: svd, neurons
-        corpora: {german: de.txt, english: en.txt}
+        corpora: {german: de.txt, english: {text: en.txt, share: 3}}
         ica: {tokens: 16384, seeds: [0, 1, 2], ridge: 1e-4, iterations: 200}
         start: "<|endoftext|>"                 the token that windows begin with
         context: 128                           tokens of a window; as long as the model allows, if not given
@@ -26,6 +26,9 @@ struct DecomposeCommand: ParsableCommand {
         ica      directions along which the site's inputs on training text are least like a normal distribution
         svd      singular vectors, largest first
         neurons  rows or columns of the matrix as they are: the neurons of the MLP, the dimensions of the heads
+
+      A text's share is its weight in the tokens that ica looks at, 1 if not given. Use those that the model was trained \
+      with: what is rare in the text stands out, and in equal shares no language is.
 
       Writes NAME.safetensors (SITE.V and SITE.U) into the model folder and NAME.provenance.json beside it. Prints for \
       each site the number of subcomponents and the faithfulness, the mean square of (V U)^T - W; then the \

@@ -111,7 +111,7 @@ struct HarvestCommand: ParsableCommand {
     }
     let parts = try Decomposition(path: decomposition, configuration: configuration)
     let (text, digests) = try folder.text(
-      corpora: corpus.map { ($0.name, $0.path) }, start: start, context: context)
+      corpora: corpus.map { ($0.name, $0.path, 1) }, start: start, context: context)
     let harvester = try Harvester(
       model: folder.model, decomposition: parts, text: text, tokens: tokens, seed: UInt64(seed), examples: examples)
     var inputs = folder.digests.merging(digests) { model, _ in model }

@@ -188,13 +188,7 @@ struct WorkerLoop {
       logger.info(
         "admitted", metadata: ["sweep": "\(welcome.sweep)", "coordinator": "\(welcome.coordinatorID)"])
     case .lost(let loss, let pause):
-      let reason =
-        switch loss {
-        case .connectFailed(let reason): reason
-        case .broken: "the connection broke"
-        case .silent(let time): "nothing heard for \(time)"
-        }
-      logger.warning("no coordinator", metadata: ["reason": "\(reason)", "trying again in": "\(pause)"])
+      logger.warning("no coordinator: \(loss); trying again in \(pause.inSeconds)")
     case .dropped(let attempts):
       logger.warning(
         "another store: leases dropped", metadata: ["attempts": "\(attempts.map(\.number))"])

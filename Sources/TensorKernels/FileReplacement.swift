@@ -11,11 +11,18 @@ public enum FileReplacement {
     let scratch = "\(path).\(getpid()).new"
     do throws(MappedFileError) {
       try create(scratch, holding: bytes, for: path)
-      guard unsafe rename(scratch, path) == 0 else { throw failure(path) }
+      try move(scratch, to: path)
     } catch {
       unsafe unlink(scratch)
       throw error
     }
+  }
+
+  /// Gives a file that is on disk the name `path`, in place of one that has it. Both are on one file system.
+  ///
+  /// - Throws: ``MappedFileError``.
+  public static func move(_ scratch: String, to path: String) throws(MappedFileError) {
+    guard unsafe rename(scratch, path) == 0 else { throw failure(path) }
     try synchroniseFolder(of: path)
   }
 

@@ -8,6 +8,15 @@ public enum Product {
     openblas_set_num_threads(Int32(count))
   }
 
+  /// Has the BLAS take the working memory that it then keeps: 128 MiB and more for each thread.
+  ///
+  /// Where there is none, OpenBLAS asks for it over and over and never returns from a product. Whoever wants to notice
+  /// calls this first, while somebody waits for a sign that it has returned.
+  public static func takeWorkingMemory() {
+    let square = Matrix(rows: 64, columns: 64)
+    multiply(square, square, into: Matrix(rows: 64, columns: 64))
+  }
+
   /// Deals with products of no element or of no `terms` per element: some BLAS routines leave the output of the
   /// latter as it was.
   private static func isEmpty(_ terms: Int, _ out: Matrix, accumulate: Bool) -> Bool {

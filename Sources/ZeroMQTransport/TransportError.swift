@@ -6,6 +6,8 @@ public enum TransportError: Error, Sendable, Hashable {
   case malformedEndpoint(String)
   /// The address names port 0 where a worker must know the real one.
   case portMissing(Endpoint)
+  /// The address stands for every interface of a machine where a worker must name one.
+  case hostMissing(Endpoint)
   /// The host's name has no IPv4 address; the resolver's reason is given.
   case unresolvable(Endpoint, reason: String)
   /// Listening there would admit peers from other machines, in the clear.
@@ -32,6 +34,9 @@ extension TransportError: CustomStringConvertible, LocalizedError {
       "address \"\(text)\": expected tcp://HOST:PORT with a name or an IPv4 address and a port from 0 to 65535"
     case .portMissing(let endpoint):
       "cannot connect to \(endpoint): expected the port that the coordinator printed when it started, found none"
+    case .hostMissing(let endpoint):
+      "cannot connect to \(endpoint): expected the name or the address of the coordinator's machine, found one that "
+        + "stands for all of a machine's own"
     case .unresolvable(let endpoint, let reason):
       "cannot use \(endpoint): expected the name of a machine with an IPv4 address, found none for "
         + "\"\(endpoint.host)\" (\(reason)); check the name or give the address in numbers"

@@ -63,6 +63,7 @@ struct DealerEnd: SocketEnd, ~Copyable {
   init(_ endpoint: Endpoint, _ key: WorkerKey?) throws(TransportError) {
     guard endpoint.port > 0 else { throw .portMissing(endpoint) }
     let address = try endpoint.resolve()
+    guard address.bytes != [0, 0, 0, 0] else { throw .hostMissing(endpoint) }
     try self.init(endpoint, at: address, key, in: Context(for: endpoint), monitoring: Self.worthKnowing)
   }
 

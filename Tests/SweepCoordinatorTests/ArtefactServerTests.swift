@@ -56,23 +56,23 @@ import Testing
     let url = URL(fileURLWithPath: file.path)
     let changed = try #require(
       FileManager.default.attributesOfItem(atPath: file.path)[.modificationDate] as? Date)
-    func expectChanged(_ what: String) {
-      #expect { try files.read(file.digest, from: 0, count: 3) } throws: {
-        ($0 as? ArtefactFiles.Missing)?.reason.contains("has changed") == true
+    func expectRefusal(_ what: String, saying words: String) {
+      #expect("\(what)") { try files.read(file.digest, from: 0, count: 3) } throws: {
+        ($0 as? ArtefactFiles.Missing)?.reason.contains(words) == true
       }
     }
     // Written to, with the old size and date put back: another file stands there.
     try Data(content.reversed()).write(to: url, options: .atomic)
     try FileManager.default.setAttributes([.modificationDate: changed], ofItemAtPath: file.path)
-    expectChanged("replaced")
+    expectRefusal("replaced", saying: "has changed")
     // A link to something else.
     try FileManager.default.removeItem(at: url)
     try FileManager.default.createSymbolicLink(atPath: file.path, withDestinationPath: secret.path)
-    expectChanged("linked")
+    expectRefusal("linked", saying: "has changed")
     try FileManager.default.removeItem(at: url)
-    expectChanged("removed")
+    expectRefusal("removed", saying: "is no longer there")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
-    expectChanged("a folder")
+    expectRefusal("a folder", saying: "is no longer there")
   }
 
   @Test("A file that is written to in place is noticed")

@@ -310,8 +310,8 @@ import Testing
     let message = "a: the coordinator cannot give the file: it has changed"
     #expect(
       gone == [
-        .keep(.release(tickets[0])), .note(.noFile(CellFailure(kind: .refusedInput, message: message))),
-        .send([.failure(attempt: AttemptID(1), CellFailure(kind: .refusedInput, message: message))]),
+        .keep(.release(tickets[0])), .note(.noFile(CellFailure(kind: .workerUnfit, message: message))),
+        .send([.failure(attempt: AttemptID(1), CellFailure(kind: .workerUnfit, message: message))]),
       ])
     #expect(
       session.handle(.finished(slot: 1, AttemptID(2), .result(outcome(2))), at: Instant(0)).first

@@ -279,7 +279,7 @@ struct SessionModel {
       case .refuse(let reason): refusal = reason
       case .artefactChunk(let chunk): files.hear(chunk)
       case .artefactMissing(let digest, _):
-        if files.needs[digest] != nil { doubtful = (digest, .refusedInput) }
+        if files.needs[digest] != nil { doubtful = (digest, .workerUnfit) }
       }
     }
   }

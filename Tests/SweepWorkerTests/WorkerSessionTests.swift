@@ -158,7 +158,7 @@ import Testing
     #expect(givenUp(session.handle(.timeReached, at: Instant(3600)))?.loss == .silent(.seconds(3600)))
     _ = session.handle(.timeReached, at: Instant(3601))
     let end = session.handle(.timeReached, at: Instant(3603))
-    #expect(end.last == .exit(.gaveUp(after: .seconds(3603))))
+    #expect(end.last == .exit(.gaveUp(after: .seconds(3603), .silent(.seconds(3603)))))
     #expect(session.handle(.timeReached, at: Instant(3700)) == [])
   }
 

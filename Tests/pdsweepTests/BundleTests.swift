@@ -77,6 +77,28 @@ import Testing
     }
   }
 
+  @Test("an older archive is replaced, also where a link leads to it; nothing else is written over")
+  func replacing() async throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (file, _) = try await bundle()
+    try Data("an older one".utf8).write(to: file)
+    let link = path("link.tar")
+    try FileManager.default.createSymbolicLink(at: link, withDestinationURL: file)
+    let reader = try StoreReader(path: path("store.sqlite").path)
+    _ = try BundleWriter(reader, to: link).write()
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link.path) == file.path)
+    #expect(throws: Never.self) { try BundleReader(path: file.path).unpack(into: path("again")) }
+
+    let kept = path("kept")
+    try FileManager.default.createDirectory(at: kept, withIntermediateDirectories: false)
+    try Data("precious".utf8).write(to: kept.appending(path: "notes"))
+    for place in [kept, folder, path("store.sqlite"), URL(fileURLWithPath: "/dev/null")] {
+      #expect(throws: BundleError.self, "\(place.path)") { try BundleWriter(reader, to: place).write() }
+    }
+    #expect(try String(contentsOf: kept.appending(path: "notes"), encoding: .utf8) == "precious")
+    #expect(throws: Never.self) { try StoreReader(path: path("store.sqlite").path).sweeps() }
+  }
+
   @Test("the archive is one that other programs read")
   func otherPrograms() async throws {
     defer { try? FileManager.default.removeItem(at: folder) }

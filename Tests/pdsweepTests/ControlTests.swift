@@ -49,11 +49,11 @@ struct ControlTests {
     #expect(paused.hasPrefix("tiny: asked process \(run.processIdentifier) on "))
     try await run.untilIt("is paused") { try laboratory.sweep("tiny.sqlite").isPaused }
     #expect(try await succeed(["status"], in: laboratory).contains(", paused\n"))
-    _ = try await succeed(["prioritise", "3", "tiny.sqlite"], in: laboratory)
+    _ = try await succeed(["prioritise", "tiny.sqlite", "--priority", "-3"], in: laboratory)
     _ = try await succeed(["resume"], in: laboratory)
     try await run.untilIt("goes on") {
       let sweep = try laboratory.sweep("tiny.sqlite")
-      return !sweep.isPaused && sweep.priority == 3
+      return !sweep.isPaused && sweep.priority == -3
     }
     _ = try await succeed(["cancel", "--sweep", "tiny"], in: laboratory)
     let outcome = try await run.outcome()
@@ -126,7 +126,7 @@ struct ControlTests {
     let made = try await succeed(["bundle", "tiny.sqlite", "--output", "tiny.tar"], in: laboratory)
     #expect(made == "Wrote: tiny.tar: tiny (15 of 15 cells completed)\n")
     let command = try await succeed(["unbundle", "tiny.tar", "--output", "elsewhere"], in: laboratory)
-    #expect(command == "pdsweep run elsewhere/tiny.yaml --store elsewhere/store.sqlite\n")
+    #expect(command == "pdsweep run elsewhere/tiny.yaml --store elsewhere/store.sqlite --corpora FOLDER\n")
     #expect(try laboratory.export("elsewhere/tiny") == laboratory.export("out"))
     let again = try await succeed(
       [

@@ -27,11 +27,12 @@ struct ArtefactFiles {
     guard let file = files[digest] else {
       throw Missing(reason: "expected a file of this sweep, found none with SHA-256 \(digest); start the worker again")
     }
-    guard FileStamp(path: file.path) == file.stamp else {
+    let stamp = FileStamp(path: file.path)
+    guard stamp == file.stamp else {
       close(digest)
+      let change = stamp == nil ? "is no longer there" : "has changed since the sweep was planned"
       throw Missing(
-        reason: "\(file.path): the file has changed since the sweep was planned; put it back as it was, or start the "
-          + "coordinator again")
+        reason: "\(file.path): the file \(change); put it back as it was, or start the coordinator again")
     }
     let wanted = min(count, max(0, file.size - offset))
     guard wanted > 0 else { return [] }

@@ -11,11 +11,14 @@ struct NearestResults {
     let isFile: Bool
     /// What is wanted; `nil` where the result has a part that is not wanted.
     let wanted: String?
+    /// Whether the result has another value there.
+    let isThere: Bool
 
     /// The difference in words.
     var text: String {
       guard let wanted else { return "\(path): no result without it" }
-      return isFile ? "\(path) changed" : "\(path): no result with \(wanted)"
+      guard isFile else { return "\(path): no result with \(wanted)" }
+      return isThere ? "\(path) changed" : "\(path): no result with it"
     }
   }
 
@@ -77,9 +80,12 @@ struct NearestResults {
 
   private static func differences(of wanted: [SpecificationField], from found: [SpecificationField]) -> [Difference] {
     let has = Set(found)
-    let paths = Set(wanted.map(\.path))
+    let (paths, known) = (Set(wanted.map(\.path)), Set(found.map(\.path)))
     return wanted.filter { !has.contains($0) }.map {
-      Difference(path: $0.path, isFile: $0.isFile, wanted: $0.value)
-    } + found.filter { !paths.contains($0.path) }.map { Difference(path: $0.path, isFile: $0.isFile, wanted: nil) }
+      Difference(path: $0.path, isFile: $0.isFile, wanted: $0.value, isThere: known.contains($0.path))
+    }
+      + found.filter { !paths.contains($0.path) }.map {
+        Difference(path: $0.path, isFile: $0.isFile, wanted: nil, isThere: true)
+      }
   }
 }

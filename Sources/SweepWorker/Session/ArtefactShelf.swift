@@ -264,9 +264,9 @@ struct ArtefactShelf: Sendable {
     return true
   }
 
-  /// The coordinator cannot give a file.
+  /// The coordinator cannot give a file. That says nothing of the cells: a worker that has the file can run them.
   mutating func take(missing digest: SHA256Digest, _ reason: String, _ actions: inout [Action]) -> Loss? {
-    lose(digest, .refusedInput, "the coordinator cannot give the file: \(reason)", &actions)
+    lose(digest, .workerUnfit, "the coordinator cannot give the file: \(reason)", &actions)
   }
 
   /// Follows the time that an answer took.

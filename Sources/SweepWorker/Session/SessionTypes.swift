@@ -126,13 +126,22 @@ extension WorkerSession {
   }
 
   /// Why a connection was given up.
-  public enum Loss: Sendable, Hashable {
+  public enum Loss: Sendable, Hashable, CustomStringConvertible {
     /// It could not be made; the reason is given.
     case connectFailed(String)
     /// It broke.
     case broken
     /// Nothing was heard for so long.
     case silent(Duration)
+
+    /// For people.
+    public var description: String {
+      switch self {
+      case .connectFailed(let reason): reason
+      case .broken: "the connection broke"
+      case .silent(let time): "nothing heard for \(time.inSeconds)"
+      }
+    }
   }
 }
 
@@ -167,8 +176,8 @@ public enum WorkerOutcome: Sendable, Hashable {
   case stopped(undelivered: Int)
   /// The coordinator did not want it; the reason is given.
   case refused(String)
-  /// The coordinator was not heard of for so long.
-  case gaveUp(after: Duration)
+  /// The coordinator was not heard of for so long; why the latest connection came to nothing is given.
+  case gaveUp(after: Duration, WorkerSession.Loss)
   /// No engine can be kept running; the reason is given.
   case unfit(String)
 }

@@ -59,7 +59,7 @@ extension WorkerSession {
     shelf.disconnect()
     actions += [.note(.lost(loss, pause: pause)), .disconnect]
     if let patience = configuration.giveUpAfter, losses > 1, now >= lastContact + patience {
-      end(.gaveUp(after: now - lastContact), &actions)
+      end(.gaveUp(after: now - lastContact, loss), &actions)
     }
   }
 

@@ -3,6 +3,7 @@ internal import Foundation
 internal import SweepCore
 internal import SweepReport
 internal import SweepStore
+internal import TensorKernels
 
 /// Writes a store, its sweep files, its exports and where they come from as one archive.
 struct BundleWriter {
@@ -26,8 +27,19 @@ struct BundleWriter {
   }
 
   /// Writes the bundle, which appears as a whole or not at all.
+  ///
+  /// - Throws: ``BundleError``, also where something other than an older file would have to go; what a store throws.
   func write(at time: Date = Date()) throws -> BundleManifest {
     let manager = FileManager.default
+    let output = output.resolvingSymlinksInPath()
+    if let kind = try? manager.attributesOfItem(atPath: output.path)[.type] as? FileAttributeType {
+      guard kind == .typeRegular else {
+        throw BundleError(self.output.relativePath, "expected the name of a file to write, found what is no file")
+      }
+      guard output != URL(fileURLWithPath: reader.path).resolvingSymlinksInPath() else {
+        throw BundleError(self.output.relativePath, "expected another name than the store's")
+      }
+    }
     let folder = output.deletingLastPathComponent()
     let scratch = folder.appending(path: ".\(output.lastPathComponent).\(UUID().uuidString)")
     do {
@@ -43,15 +55,11 @@ struct BundleWriter {
     let archive = scratch.appending(path: "bundle.tar")
     do {
       try write([manifestPart(manifest)] + parts, to: archive)
-      if manager.fileExists(atPath: output.path) {
-        _ = try manager.replaceItemAt(output, withItemAt: archive)
-      } else {
-        try manager.moveItem(at: archive, to: output)
-      }
+      try FileReplacement.move(archive.path, to: output.path)
     } catch let error as BundleError {
       throw error
     } catch {
-      throw BundleError(output.relativePath, "the bundle cannot be written: \(error.localizedDescription)")
+      throw BundleError(self.output.relativePath, "the bundle cannot be written: \(error.localizedDescription)")
     }
     return manifest
   }

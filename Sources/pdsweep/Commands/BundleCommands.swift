@@ -26,6 +26,10 @@ struct BundleCommand: ParsableCommand {
   @Flag(help: "Print bundle.json instead of a line.")
   var json = false
 
+  func validate() throws {
+    guard !output.isEmpty else { throw ValidationError("expected --output with the name of a file, found nothing") }
+  }
+
   func run() throws {
     let reader = try StoreReader(path: store.store)
     let manifest = try BundleWriter(reader, to: URL(fileURLWithPath: output)).write()
@@ -48,7 +52,8 @@ struct UnbundleCommand: ParsableCommand {
     abstract: "Take a bundle apart, to carry its sweeps on.",
     discussion: """
       Writes the files of a bundle into a new folder, and nowhere else, after checking each by its digest. Prints the \
-      commands that carry the sweeps on.
+      commands that carry the sweeps on: name the folder that holds their corpora, and the model with --target where \
+      the sweep file does not find it.
 
       EXAMPLES
         pdsweep unbundle demo.tar --output demo
@@ -69,7 +74,7 @@ struct UnbundleCommand: ParsableCommand {
     let manifest = try BundleReader(path: file).unpack(into: URL(fileURLWithPath: output, isDirectory: true))
     guard !json else { return try Terminal.write(json: manifest) }
     let lines = manifest.sweeps.map { sweep in
-      "pdsweep run \(output)/\(sweep.file) --store \(output)/\(manifest.store)\n"
+      "pdsweep run \(output)/\(sweep.file) --store \(output)/\(manifest.store) --corpora FOLDER\n"
     }
     try Terminal.write(lines.joined())
   }

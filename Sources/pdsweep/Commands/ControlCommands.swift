@@ -90,18 +90,20 @@ struct PrioritiseCommand: ParsableCommand {
       equal shares. Every sweep begins with 0. Asks the coordinator that has the store, or else the next one.
 
       EXAMPLES
-        pdsweep prioritise 5 studies.sqlite --sweep demo
+        pdsweep prioritise studies.sqlite --sweep demo --priority 5
       """
   )
 
-  @Argument(help: "The sweep's priority, from -1000 to 1000.")
-  var priority: Int
-
   @OptionGroup var request: RequestOptions
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The sweep's priority, from -1000 to 1000.", valueName: "number"))
+  var priority: Int
 
   func validate() throws {
     guard (-1000...1000).contains(priority) else {
-      throw ValidationError("expected a priority from -1000 to 1000, found \(priority)")
+      throw ValidationError("expected --priority from -1000 to 1000, found \(priority)")
     }
   }
 

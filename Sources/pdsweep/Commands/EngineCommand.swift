@@ -16,6 +16,8 @@ struct EngineCommand: ParsableCommand {
 
   func run() throws {
     Product.setThreads(1)
+    // The worker waits for the engine to be ready, but not for ever.
+    Product.takeWorkingMemory()
     try Self.serve { EngineRunner() }
   }
 

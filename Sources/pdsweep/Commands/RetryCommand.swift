@@ -42,6 +42,7 @@ struct RetryCommand: ParsableCommand {
   var state: End?
 
   func validate() throws {
+    guard error != "" else { throw ValidationError("expected --error with a part of the reason, found nothing") }
     if error != nil, state == .cancelled {
       throw ValidationError("expected --error or --state cancelled, found both; cancelled cells have no error")
     }
@@ -49,9 +50,16 @@ struct RetryCommand: ParsableCommand {
 
   func run() throws {
     let (reader, sweeps) = try store.openAll()
+    let meant = try sweeps.map { sweep in
+      (sweep, cells: try reader.unsuccessful(of: sweep.id).filter(isMeant).map(\.index))
+    }
+    for number in cell where !meant.contains(where: { $0.cells.contains(number) }) {
+      throw StoreChoiceError(
+        description: "\(reader.path): expected --cell with a cell that failed or was cancelled as asked, found "
+          + "\(number)")
+    }
     var holder: String?
-    for sweep in sweeps {
-      let cells = try reader.unsuccessful(of: sweep.id).filter(isMeant).map(\.index)
+    for (sweep, cells) in meant {
       if !cells.isEmpty { holder = try StoreRequests.leave(.retry(cells), for: sweep.id, in: reader.path) }
       let noun = cells.count == 1 ? "cell" : "cells"
       let when = cells.isEmpty ? "" : holder.map { ": asked \($0)" } ?? " at the next start"

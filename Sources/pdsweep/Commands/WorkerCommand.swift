@@ -29,7 +29,7 @@ struct WorkerCommand: AsyncParsableCommand {
         pdsweep worker --connect tcp://coordinator.example:5555 --key anna.key --slots 8 --grace 120
 
       EXIT STATUS
-        0    the coordinator had no more to do
+        0    the coordinator hands out no more cells: all have ended, or it was told to stop
         1    the coordinator was not heard of for --patience, or no engine can be kept running
         2    bad input, or refused by the coordinator
         130  ended by Ctrl-C (143 by SIGTERM)
@@ -50,7 +50,9 @@ struct WorkerCommand: AsyncParsableCommand {
   @Option(help: "The first part of the name that the worker goes by. (default: host and process)")
   var name: String?
 
-  @Option(help: ArgumentHelp("Cells to run at a time, each on a core. (default: auto, the cores)", valueName: "number"))
+  @Option(
+    help: ArgumentHelp("Cells to run at a time, each on a core; auto: as many as there are cores.", valueName: "number")
+  )
   var slots = SlotCount.auto
 
   @Option(
@@ -77,6 +79,7 @@ struct WorkerCommand: AsyncParsableCommand {
   var ofRun = false
 
   func validate() throws {
+    guard cache != "" else { throw ValidationError("expected --cache with the name of a folder, found nothing") }
     guard patience > 0 else { throw ValidationError("expected --patience of at least 1 second, found \(patience)") }
     guard cacheSize > 0, cacheSize <= 1e6 else {
       throw ValidationError("expected --cache-size of more than 0 GiB and at most 1,000,000, found \(cacheSize)")
@@ -110,11 +113,14 @@ struct WorkerCommand: AsyncParsableCommand {
     let outcome = try await worker.run()
     withExtendedLifetime(interruptions) {}
     switch outcome {
-    case .drained: endProcess(0)
+    case .drained:
+      if !ofRun { logger.notice("the coordinator hands out no more cells: the worker ends") }
+      endProcess(0)
     case .stopped: endProcess(interruption.withLock { $0 }?.exitStatus ?? 0)
     case .refused(let reason): throw RefusedWorker(address: connect, reason: reason)
-    case .gaveUp(let silence):
-      Terminal.writeError("pdsweep: nothing heard from \(connect) for \(silence.components.seconds) s; the worker ends")
+    case .gaveUp(let silence, let loss):
+      Terminal.writeError(
+        "pdsweep: no coordinator at \(connect) for \(silence.components.seconds) s, and the worker ends: \(loss)")
       endProcess(1)
     case .unfit(let reason):
       Terminal.writeError("pdsweep: no engine can be kept running, and the worker ends: \(reason)")

@@ -34,6 +34,7 @@ extension SweepProgress {
     var parts = ["\(names): \(ended)/\(total) cells (\(total == 0 ? 100 : 100 * ended / total) %)"]
     if waitsForStore != nil { parts.append("waiting for the store") }
     if count(.failed) > 0 { parts.append("\(count(.failed)) failed") }
+    if count(.cancelled) > 0 { parts.append("\(count(.cancelled)) cancelled") }
     if isDraining { parts.append("stopping") }
     let slots = workers.reduce(0) { $0 + $1.slots }
     parts.append(

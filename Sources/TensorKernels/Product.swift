@@ -13,8 +13,9 @@ public enum Product {
   /// Where there is none, OpenBLAS asks for it over and over and never returns from a product. Whoever wants to notice
   /// calls this first, while somebody waits for a sign that it has returned.
   public static func takeWorkingMemory() {
-    let square = Matrix(rows: 64, columns: 64)
-    multiply(square, square, into: Matrix(rows: 64, columns: 64))
+    // Smaller products do without it.
+    let square = Matrix(rows: 256, columns: 256)
+    multiply(square, square, into: Matrix(rows: 256, columns: 256))
   }
 
   /// Deals with products of no element or of no `terms` per element: some BLAS routines leave the output of the

@@ -1,3 +1,4 @@
+import Foundation
 import SettingsFiles
 import Testing
 
@@ -70,6 +71,15 @@ struct RecipeTests {
     training: {steps: 10, batch: 4, learning_rate: 1e-3}
 
     """
+
+  @Test("the built-in target's recipe is in order")
+  func builtIn() throws {
+    var root = URL(filePath: #filePath)
+    for _ in 0..<3 { root.deleteLastPathComponent() }
+    let recipe = try PretrainingRecipe(contentsOf: root.appending(path: "sweeps/target/pretrain.yaml"))
+    #expect(recipe.languages.map(\.name) == ["english", "german", "french", "spanish", "italian"])
+    #expect(recipe.training.steps == 19_532, "as many as it takes to see 40 million tokens")
+  }
 
   struct Mistake: Sendable, CustomTestStringConvertible {
     let old: String

@@ -8,8 +8,6 @@ internal import TensorKernels
 final class BatchGradient {
   /// The most parts, and so the most threads that are of use. Each takes the memory of one copy of the weights.
   static let mostParts = 8
-  /// Rows of one pass, at most (a longer window has a pass of its own).
-  private static let rowsPerPass = 1024
 
   private let threads: Int
   /// The sum, under which the first part is gathered.
@@ -34,7 +32,7 @@ final class BatchGradient {
     let losses = Parallel.map(parts.count, threads: threads) { part in
       parts[part].clear()
       let own = windows[windows.count * part / parts.count..<windows.count * (part + 1) / parts.count]
-      return Self.passes(of: own).flatMap {
+      return TokenWindow.groups(of: Array(own)).flatMap {
         model.crossEntropies(of: Array($0), weight: weight, accumulatingInto: parts[part])
       }
     }
@@ -44,21 +42,5 @@ final class BatchGradient {
       for term in terms { sums[index].add(term[index]) }
     }
     return losses.flatMap(\.self)
-  }
-
-  private static func passes(of windows: ArraySlice<TokenWindow>) -> [ArraySlice<TokenWindow>] {
-    var passes: [ArraySlice<TokenWindow>] = []
-    var rows = Int.max
-    for index in windows.indices {
-      let more = windows[index].inputs.count
-      if let last = passes.last, rows + more <= rowsPerPass {
-        passes[passes.count - 1] = windows[last.startIndex...index]
-        rows += more
-      } else {
-        passes.append(windows[index...index])
-        rows = more
-      }
-    }
-    return passes
   }
 }

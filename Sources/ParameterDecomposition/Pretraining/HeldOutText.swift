@@ -12,15 +12,11 @@ struct HeldOutText: Sendable {
   func crossEntropies(of model: TargetModel, threads: Int, shouldStop: @Sendable () -> Bool) -> [Double]? {
     let evaluator = Evaluator(model: model)
     // A pass of the evaluator each.
-    let parts = windows.indices.flatMap { language in
-      let perPass = max(1, Evaluator.rowsPerPass / (windows[language].first?.inputs.count ?? 1))
-      return stride(from: 0, to: windows[language].count, by: perPass).map { start in
-        (language: language, windows: start..<min(start + perPass, windows[language].count))
-      }
+    let parts = windows.enumerated().flatMap { language, windows in
+      TokenWindow.groups(of: windows).map { (language: language, windows: Array($0)) }
     }
     let losses = Parallel.map(parts.count, threads: threads) { part in
-      evaluator.tokenCrossEntropies(
-        of: Array(windows[parts[part].language][parts[part].windows]), shouldStop: shouldStop)
+      evaluator.tokenCrossEntropies(of: parts[part].windows, shouldStop: shouldStop)
     }
     var sums = windows.map { _ in (nats: 0.0, tokens: 0) }
     for (part, losses) in zip(parts, losses) {

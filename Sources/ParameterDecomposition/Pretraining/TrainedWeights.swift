@@ -16,8 +16,7 @@ struct TrainedWeights {
   /// of 0.02 / sqrt(2 layers), so that the stream's variance does not grow with the depth (Radford et al., 2019). Each
   /// weight has a generator of its own.
   init(configuration: ModelConfiguration, seed: Int) {
-    let writers = Set(
-      configuration.sites.filter { $0.kind == .output || $0.kind == .contract }.map(\.weightName))
+    let writers = Set(configuration.sites.filter(\.writesToResidual).map(\.weightName))
     let scale = 0.02
     let writerScale = scale / Double(2 * configuration.layers).squareRoot()
     self.init(configuration: configuration) { name, rows, columns in

@@ -2,6 +2,7 @@ import Foundation
 import LanguageModel
 import SettingsFiles
 import Synchronization
+import TensorKernels
 import Testing
 
 @testable import ParameterDecomposition
@@ -95,6 +96,17 @@ struct PretrainingTests {
       let files = try workshop.model(name)
       #expect(files.keys == whole.keys)
       for (file, bytes) in whole { #expect(files[file] == bytes, "\(file) of \(name)") }
+    }
+  }
+
+  @Test("weight decay is for matrices alone")
+  func decay() throws {
+    var state = PretrainingState(try Workshop().inputs())
+    let before = state.weights.parameters.map { $0.value.copyOfElements() }
+    state.optimiser.update(state.weights.parameters)
+    for (parameter, before) in zip(state.weights.parameters, before) {
+      let factor: Float = TargetModel.isNorm(parameter.name) ? 1 : 1 - 2e-2 * 0.1
+      #expect(zip(parameter.value.copyOfElements(), before).allSatisfy { abs($0 - $1 * factor) < 1e-7 })
     }
   }
 

@@ -14,6 +14,8 @@ public struct TargetFolder: Sendable {
   public let tokenizer: Tokenizer
   /// The digests of the three files, by what they are for.
   public let digests: [String: SHA256Digest]
+  /// The paths of the three files.
+  let files: [String]
 
   /// Reads a folder.
   ///
@@ -24,6 +26,7 @@ public struct TargetFolder: Sendable {
     let tokenizerFile = file("tokenizer.json")
     let configuration = try ModelConfiguration(file: configurationFile.path)
     self.path = path
+    files = [configurationFile.path, weightFile.path, tokenizerFile.path]
     weights = weightFile.path
     model = try TargetModel(checkpoint: weights, configuration: configuration)
     tokenizer = try Tokenizer(path: tokenizerFile.path)
@@ -37,6 +40,18 @@ public struct TargetFolder: Sendable {
       "configuration": try SHA256Digest(ofFile: configurationFile), "weights": try SHA256Digest(ofFile: weightFile),
       "tokenizer": try SHA256Digest(ofFile: tokenizerFile),
     ]
+  }
+
+  /// Refuses to write over a file of the folder, or over one of the others that are read.
+  public func refuse(output: String, over others: [String]) throws(InputFileError) {
+    func place(_ path: String) -> String {
+      URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
+    }
+    guard !(files + others).contains(where: { place($0) == place(output) }) else {
+      throw InputFileError(
+        file: output, problem: "expected a file apart from those that are read, found one of them",
+        advice: "choose another name for what is written")
+    }
   }
 
   /// Reads corpora as text for this model.

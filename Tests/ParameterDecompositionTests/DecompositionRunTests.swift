@@ -131,6 +131,18 @@ struct DecompositionRunTests {
     #expect((json["inputs"] as? [String: String])?["weights"] == provenance.inputs["weights"]?.hexadecimal)
   }
 
+  @Test("nothing that is read is written over")
+  func outputs() throws {
+    // The name of the model's own weights.
+    let run = try run(Self.recipe.replacing("parts", with: "model"))
+    for output in [run.defaultOutput, laboratory.path("target/../a.txt")] {
+      let before = try Data(contentsOf: URL(fileURLWithPath: output))
+      let error = try #require(throws: InputFileError.self) { try run.run(to: output, program: "test") { _ in } }
+      #expect(error.problem.contains("apart from those that are read"))
+      #expect(try Data(contentsOf: URL(fileURLWithPath: output)) == before)
+    }
+  }
+
   @Test("model and texts may be found elsewhere than the recipe says")
   func elsewhere() throws {
     try FileManager.default.createDirectory(

@@ -39,6 +39,8 @@ struct HarvestCommandTests {
       (["--corpus", "german=en.txt"], "expected a name and a file of its own for each language"),
       (["--corpus", "de.txt"], "--corpus"),
       (["--context", "65"], "expected a number from 1 to the model's context of 64, found 65"),
+      (["--output", "target/../de.txt"], "expected a file apart from those that are read"),
+      (["--output", "target/tokenizer.json"], "expected a file apart from those that are read"),
       (["--examples", "0"], "expected a number from 1 to 1000, found 0"),
       (["--tokens", "10000000"], "expected 10000000 tokens of training text"),
       (["--start", "ab"], "expected text of exactly one token, found 2"),

@@ -37,6 +37,8 @@ public struct DecompositionRun {
   /// The files that the result depends on, by what they are for.
   public let inputs: [String: SHA256Digest]
 
+  private let folder: TargetFolder
+  private let texts: [String]
   private let task: DecompositionTask
   private let evaluation: [(corpus: String, windows: [TokenWindow])]
 
@@ -81,6 +83,8 @@ public struct DecompositionRun {
       return (part.name, windows)
     }
     self.recipe = recipe
+    self.folder = target
+    self.texts = texts.map(\.path)
     inputs = target.digests.merging(digests) { model, _ in model }
     defaultOutput =
       URL(fileURLWithPath: target.path, isDirectory: true).appendingPathComponent("\(recipe.name).safetensors").path
@@ -104,6 +108,7 @@ public struct DecompositionRun {
   func run(
     with method: any DecompositionMethod, to output: String, program: String, onSite: (SiteReport) -> Void
   ) throws -> DecompositionProvenance {
+    try folder.refuse(output: output, over: texts)
     var tensors: [SafetensorsFile.Content] = []
     var products: [Site: ConstantMatrix] = [:]
     var sites: [SiteReport] = []

@@ -109,6 +109,9 @@ struct HarvestCommand: ParsableCommand {
       throw ValidationError(
         "--context: expected a number from 1 to the model's context of \(configuration.context), found \(context)")
     }
+    let place =
+      output ?? URL(fileURLWithPath: decomposition).deletingPathExtension().path + ".harvest.json"
+    try folder.refuse(output: place, over: [decomposition] + corpus.map(\.path))
     let parts = try Decomposition(path: decomposition, configuration: configuration)
     let (text, digests) = try folder.text(
       corpora: corpus.map { ($0.name, $0.path, 1) }, start: start, context: context)
@@ -125,8 +128,6 @@ struct HarvestCommand: ParsableCommand {
       try file.append(subcomponents)
       ranking.add(subcomponents)
     }
-    let place =
-      output ?? URL(fileURLWithPath: decomposition).deletingPathExtension().path + ".harvest.json"
     try file.write(to: place)
     try Terminal.write(ranking.table() + place + "\n")
   }

@@ -37,32 +37,88 @@ public struct SHA256Digest: Sendable, Hashable {
   public init?(bytes: [UInt8]) {
     guard bytes.count == 32 else { return nil }
     func word(_ place: Int) -> UInt64 {
-      bytes[8 * place..<8 * place + 8].reduce(0) { $0 << 8 | UInt64($1) }
+      var word: UInt64 = 0
+      for index in 8 * place..<8 * place + 8 { word = word << 8 | UInt64(bytes[index]) }
+      return word
     }
+    words = (word(0), word(1), word(2), word(3))
+  }
+
+  /// Takes the eight words of a finished SHA-256 state, each most significant byte first.
+  init(state: [UInt32]) {
+    precondition(state.count == 8, "a state of SHA-256 has eight words")
+    func word(_ place: Int) -> UInt64 { UInt64(state[2 * place]) << 32 | UInt64(state[2 * place + 1]) }
     words = (word(0), word(1), word(2), word(3))
   }
 
   /// Parses 64 hexadecimal digits; `nil` for anything else.
   public init?(hexadecimal text: String) {
     guard text.utf8.count == 64 else { return nil }
-    let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
-    guard digits.count == 64 else { return nil }
-    self.init(bytes: stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] * 16 + digits[$0 + 1]) })
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(32)
+    var high: UInt8?
+    for character in text.utf8 {
+      guard let digit = Self.value(ofDigit: character) else { return nil }
+      if let first = high {
+        bytes.append(first << 4 | digit)
+        high = nil
+      } else {
+        high = digit
+      }
+    }
+    self.init(bytes: bytes)
   }
 
   /// The 32 bytes of the digest.
   public var bytes: [UInt8] {
-    [words.0, words.1, words.2, words.3].flatMap { word in
-      (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) }
-    }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(32)
+    forEachByte { bytes.append($0) }
+    return bytes
   }
 
   /// 64 lower-case hexadecimal digits.
   public var hexadecimal: String {
-    [words.0, words.1, words.2, words.3].map { word in
-      let digits = String(word, radix: 16)
-      return String(repeating: "0", count: 16 - digits.count) + digits
-    }.joined()
+    var digits: [UInt8] = []
+    digits.reserveCapacity(64)
+    writeHexadecimal(to: &digits)
+    return String(decoding: digits, as: UTF8.self)
+  }
+
+  /// Appends the 64 lower-case hexadecimal digits in ASCII.
+  public func writeHexadecimal(to text: inout [UInt8]) {
+    forEachByte { byte in
+      text.append(Self.digit(byte >> 4))
+      text.append(Self.digit(byte & 15))
+    }
+  }
+
+  private func forEachByte(_ body: (UInt8) -> Void) {
+    func visit(_ word: UInt64) {
+      var shift: UInt64 = 64
+      while shift > 0 {
+        shift -= 8
+        body(UInt8(truncatingIfNeeded: word >> shift))
+      }
+    }
+    visit(words.0)
+    visit(words.1)
+    visit(words.2)
+    visit(words.3)
+  }
+
+  /// The lower-case hexadecimal digit of a number below 16.
+  private static func digit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
+  }
+
+  private static func value(ofDigit character: UInt8) -> UInt8? {
+    switch character {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
+    default: nil
+    }
   }
 
   /// The first eight bytes as a number, most significant first: a seed that follows from the content.

@@ -47,16 +47,16 @@ public struct SHA256Hasher: Sendable {
 
   /// The digest of all that was taken in. Nothing can be taken in after it.
   public mutating func finish() -> SHA256Digest {
-    let bytes: [UInt8]
     switch engine {
     case .library(var state):
-      var digest = [UInt8](repeating: 0, count: Int(crypto_hash_sha256_BYTES))
-      unsafe crypto_hash_sha256_final(&state, &digest)
-      bytes = digest
-    case .instructions(var hasher): bytes = hasher.finish()
+      var bytes = [UInt8](repeating: 0, count: Int(crypto_hash_sha256_BYTES))
+      unsafe crypto_hash_sha256_final(&state, &bytes)
+      guard let digest = SHA256Digest(bytes: bytes) else { preconditionFailure("SHA-256 gave \(bytes.count) bytes") }
+      return digest
+    case .instructions(var hasher):
+      engine = .instructions(BlockHasher.none)
+      return hasher.finish()
     }
-    guard let digest = SHA256Digest(bytes: bytes) else { preconditionFailure("SHA-256 gave \(bytes.count) bytes") }
-    return digest
   }
 }
 
@@ -100,13 +100,14 @@ private struct BlockHasher: Sendable {
   }
 
   /// Pads as section 5.1.1 says: a one, zeros, and the length in bits.
-  mutating func finish() -> [UInt8] {
-    let zeros = (2 * Self.blockBytes - 9 - pending.count) % Self.blockBytes
+  mutating func finish() -> SHA256Digest {
     let bits = length &* 8
-    pending += [0x80] + [UInt8](repeating: 0, count: zeros)
-    pending += (0..<8).map { UInt8(truncatingIfNeeded: bits >> (56 - 8 * $0)) }
+    pending.reserveCapacity(2 * Self.blockBytes)
+    pending.append(0x80)
+    while pending.count % Self.blockBytes != Self.blockBytes - 8 { pending.append(0) }
+    for byte in 0..<8 { pending.append(UInt8(truncatingIfNeeded: bits >> (56 - 8 * byte))) }
     compress(pending[...])
-    return state.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - 8 * $0)) } }
+    return SHA256Digest(state: state)
   }
 
   private mutating func compress(_ blocks: ArraySlice<UInt8>) {

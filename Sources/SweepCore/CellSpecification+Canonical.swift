@@ -175,10 +175,7 @@ struct CanonicalWriter {
   mutating func digest(_ value: SHA256Digest) {
     separate()
     bytes.append(UInt8(ascii: "\""))
-    for byte in value.bytes {
-      bytes.append(Self.digit(byte >> 4))
-      bytes.append(Self.digit(byte & 15))
-    }
+    value.writeHexadecimal(to: &bytes)
     bytes.append(UInt8(ascii: "\""))
   }
 
@@ -228,9 +225,5 @@ struct CanonicalWriter {
   private mutating func close(_ bracket: UInt8) {
     bytes.append(bracket)
     needsComma = true
-  }
-
-  private static func digit(_ value: UInt8) -> UInt8 {
-    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
   }
 }

@@ -1,3 +1,4 @@
+internal import ContentHash
 public import Foundation
 
 /// What changes when somebody writes to a file, or puts another in its place.
@@ -16,13 +17,9 @@ public struct FileStamp: Sendable, Hashable {
     self.number = number
   }
 
-  /// Looks at a file, following symbolic links; `nil` if there is none.
+  /// Looks at a file, following symbolic links; `nil` if there is no regular file.
   public init?(path: String) {
-    let path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-    guard let attributes = try? FileManager.default.attributesOfItem(atPath: path),
-      attributes[.type] as? FileAttributeType == .typeRegular, let size = attributes[.size] as? Int,
-      let changed = attributes[.modificationDate] as? Date, let number = attributes[.systemFileNumber] as? Int
-    else { return nil }
-    self.init(size: size, changed: changed, number: number)
+    guard let status = FileStatus(path: path) else { return nil }
+    self.init(size: status.size, changed: Date(timeIntervalSince1970: status.changed), number: status.number)
   }
 }

@@ -17,7 +17,7 @@ extension CellSpecification {
         "cell \(cell.index): expected engine revision \(Self.engineRevision), found \(revision); "
           + "run the same pdsweep on both sides")
     }
-    guard CanonicalJSON.encode(self) == cell.cell else {
+    guard canonicalForm == cell.cell else {
       throw .refused(
         "cell \(cell.index): expected a specification with the fields that this worker knows, found others; "
           + "run the same pdsweep on both sides")

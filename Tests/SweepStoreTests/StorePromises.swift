@@ -323,6 +323,45 @@ struct StoreUnderTest {
     #expect(all.map(\.at) == all.map(\.at).sorted())
   }
 
+  @Test("a large batch is kept as the same writes one at a time would be", arguments: StoreKind.allCases)
+  func largeBatch(_ kind: StoreKind) async throws {
+    let cells = Fixture.cells(95)
+    let others = Fixture.cells(seeds: (95..<135).map { $0 })
+    let lease = { (index: Int) -> StoreWrite in .leased(AttemptID(UInt64(index + 1)), CellID(index), self.anna) }
+    // Every third attempt is lost before its result comes, and its history is kept.
+    let lost = (cells + others).indices.filter { $0 % 3 == 0 }
+    let before: [StoreWrite] =
+      lost.map(lease) + lost.map { .ended(AttemptID(UInt64($0 + 1)), .lost(.workerLost, message: "silent")) }
+    let failure = CellFailure(kind: .diverged, message: "the loss is not a number")
+    let writes = (cells + others).indices.reversed().flatMap { index -> [StoreWrite] in
+      let attempt = AttemptID(UInt64(index + 1))
+      let start = lost.contains(index) ? [] : [lease(index)]
+      if index % 50 == 7 {
+        return start + [.ended(attempt, .failed(failure)), .outcome(CellID(index), .failed(failure))]
+      }
+      let delivered = Fixture.delivered((cells + others)[index], alpha: Double(index))
+      return start + [.result(attempt, delivered), .outcome(CellID(index), .completed)]
+    }
+    func outcome(_ batches: [[StoreWrite]]) async throws -> [String] {
+      let store = try kind.open()
+      let open = try store.keeper.begin(
+        [SweepEntry(Fixture.sweep(cells), cells: cells), SweepEntry(Fixture.sweep(others, name: "b"), cells: others)],
+        at: Fixture.time)
+      try await store.commit(before, open)
+      for batch in batches { try await store.commit(batch, open, at: 2) }
+      return try open.sweeps.flatMap { sweep in
+        let history = try store.records.events(of: sweep.id, cell: nil).map { event in
+          "\(event.cell ?? -1) \(event.attempt?.number ?? 0) \(event.kind) \(event.at) \(event.message ?? "")"
+        }
+        return try store.records.records(of: sweep.id).map { "\($0)" } + history.sorted()
+      }
+    }
+    let whole = try await outcome([writes])
+    #expect(try await whole == outcome(writes.map { [$0] }))
+    #expect(whole.count { $0.contains("worker-lost") } == lost.count)
+    #expect(whole.count { $0.contains(" completed ") } == 132)
+  }
+
   @Test("a batch is written whole or not at all", arguments: StoreKind.allCases)
   func atomicBatches(_ kind: StoreKind) async throws {
     let store = try kind.open()

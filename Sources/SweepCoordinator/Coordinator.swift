@@ -13,7 +13,8 @@ public import SweepWire
 /// again every second, and decides and sends nothing else meanwhile, but that it is there. Workers go on with what they
 /// run and repeat what matters.
 public actor Coordinator {
-  /// Where the sweeps stand, at most ten times a second: always the latest, for one consumer. Ends with ``run()``.
+  /// Where the sweeps stand, at most ten times a second, and so rarely that it takes a fiftieth of the time at most:
+  /// always the latest, for one consumer. Ends with ``run()``.
   public nonisolated let progress: AsyncStream<SweepProgress>
 
   /// A step that cannot be committed yet, and what is to be heard after it.
@@ -37,7 +38,7 @@ public actor Coordinator {
   private var server: ArtefactServer?
   private var session: CoordinatorSession
   private var log: CoordinatorLog
-  private var published: (time: Instant, isWaiting: Bool)?
+  private var published: (nextAt: Instant, isWaiting: Bool)?
   private var failure: StoreError?
   private var stall: Stall?
 
@@ -252,16 +253,17 @@ public actor Coordinator {
     }
   }
 
-  /// Publishes where the sweeps are: at most ten times a second, and at once when they begin or cease to wait for the
-  /// store.
+  /// Publishes where the sweeps are, if it is time to, and at once when they begin or cease to wait for the store.
   private func publishProgress() {
     let now = clock.now()
     let isWaiting = stall != nil
-    if let published, now - published.time < .milliseconds(100), published.isWaiting == isWaiting, !isOver { return }
-    published = (now, isWaiting)
+    if let published, now < published.nextAt, published.isWaiting == isWaiting, !isOver { return }
     var progress = session.progress(at: now)
     progress.waitsForStore = stall?.reason
     publish.yield(progress)
+    // With thousands of workers there is much to gather.
+    let cost = clock.now() - now
+    published = (now + max(.milliseconds(100), cost * 50), isWaiting)
   }
 }
 

@@ -8,7 +8,7 @@ extension CoordinatorSession {
     for action in scheduler.handle(event, at: now) {
       switch action {
       case .record(let write): note(write, &step)
-      case .welcome(let worker): say(.welcome(welcome), to: worker, &step)
+      case .welcome(let worker): say(.welcome(welcome(to: worker)), to: worker, &step)
       case .lease(let worker, let attempt, let cell): say(.lease([leased(attempt, cell)]), to: worker, &step)
       case .acknowledge(let worker, let attempt): say(.acknowledge([attempt]), to: worker, &step)
       case .revoke(let worker, let attempt):
@@ -23,18 +23,29 @@ extension CoordinatorSession {
     }
   }
 
-  private var welcome: Welcome {
-    Welcome(
+  private func welcome(to worker: WorkerID) -> Welcome {
+    let (heartbeatInterval, lostAfter) = scheduler.patience(with: worker)
+    return Welcome(
       sweep: sweeps.map(\.name).joined(separator: ", "), coordinatorID: configuration.coordinatorID,
-      storeID: configuration.storeID, artefacts: configuration.artefacts,
-      heartbeatInterval: configuration.settings.heartbeatInterval, lostAfter: configuration.settings.lostAfter)
+      storeID: configuration.storeID, artefacts: configuration.artefacts, heartbeatInterval: heartbeatInterval,
+      lostAfter: lostAfter)
   }
 
-  private func leased(_ attempt: AttemptID, _ id: CellID) -> LeasedCell {
+  private mutating func leased(_ attempt: AttemptID, _ id: CellID) -> LeasedCell {
     let cell = cell(at: id)
     return LeasedCell(
       attempt: attempt, index: cell.index, cell: cell.specification.canonicalForm,
-      artefacts: Set(cell.specification.files.compactMap { artefacts[$0.digest] }).sorted())
+      artefacts: places(of: cell.specification))
+  }
+
+  /// The places in the welcome of the files that a cell names. Cells that follow each other mostly name the same.
+  private mutating func places(of specification: CellSpecification) -> [Int] {
+    if let latestFiles, latestFiles.target == specification.target, latestFiles.corpora == specification.corpora {
+      return latestFiles.places
+    }
+    let places = Set(specification.files.compactMap { artefacts[$0.digest] }).sorted()
+    latestFiles = (specification.target, specification.corpora, places)
+    return places
   }
 
   private mutating func note(_ write: StoreWrite, _ step: inout Step) {
@@ -49,27 +60,56 @@ extension CoordinatorSession {
     }
   }
 
-  /// Adds to the messages of a step. Order is kept towards each worker; leases, acknowledgements and revocations that
-  /// follow each other become one message.
+  /// Adds to the messages of a step. Leases and acknowledgements that are said to a worker with nothing else between
+  /// them become one message each: they are about different attempts, so that their order says nothing. Otherwise order
+  /// is kept towards each worker.
   func say(_ message: ToWorker, to worker: WorkerID, _ step: inout Step) {
     guard let peer = workers[worker]?.peer else { return }
-    if let index = step.latest[peer] {
-      switch (step.messages[index].message, message) {
-      case (.lease(let earlier), .lease(let more)):
-        step.messages[index].message = .lease(earlier + more)
-        return
-      case (.acknowledge(let earlier), .acknowledge(let more)):
-        step.messages[index].message = .acknowledge(earlier + more)
-        return
-      case (.revoke(let earlier), .revoke(let more)):
-        step.messages[index].message = .revoke(earlier + more)
-        return
-      case (.welcome, _), (.lease, _), (.acknowledge, _), (.revoke, _), (.drain, _), (.refuse, _), (.artefactChunk, _),
-        (.artefactMissing, _):
-        break
-      }
+    var latest = step.latest[peer] ?? Step.Latest()
+    let place = step.messages.count
+    let earlier: Int?
+    switch message {
+    case .lease:
+      earlier = latest.lease
+      latest = Step.Latest(lease: place, acknowledge: latest.acknowledge)
+    case .acknowledge:
+      earlier = latest.acknowledge
+      latest = Step.Latest(lease: latest.lease, acknowledge: place)
+    case .revoke:
+      earlier = latest.revoke
+      latest = Step.Latest(revoke: place)
+    case .welcome, .drain, .refuse, .artefactChunk, .artefactMissing:
+      earlier = nil
+      latest = Step.Latest()
     }
-    step.latest[peer] = step.messages.count
-    step.messages.append(OutgoingMessage(to: peer, message))
+    if let earlier {
+      step.messages[earlier].message.append(message)
+    } else {
+      step.latest[peer] = latest
+      step.messages.append(OutgoingMessage(to: peer, message))
+    }
+  }
+}
+
+extension ToWorker {
+  /// Adds what another message of the same kind lists, in place.
+  fileprivate mutating func append(_ more: ToWorker) {
+    let whole = self
+    // Nothing else holds its list while it grows.
+    self = .drain
+    switch (consume whole, more) {
+    case (.lease(var cells), .lease(let more)):
+      cells += more
+      self = .lease(cells)
+    case (.acknowledge(var attempts), .acknowledge(let more)):
+      attempts += more
+      self = .acknowledge(attempts)
+    case (.revoke(var attempts), .revoke(let more)):
+      attempts += more
+      self = .revoke(attempts)
+    case (.lease, _), (.acknowledge, _), (.revoke, _), (.welcome, _), (.drain, _), (.refuse, _), (.artefactChunk, _),
+      (.artefactMissing, _):
+      preconditionFailure("messages of different kinds cannot become one")
+    }
   }
 }

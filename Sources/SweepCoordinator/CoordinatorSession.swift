@@ -64,8 +64,15 @@ public struct CoordinatorSession: Sendable {
     public var dropped: [PeerID] = []
     /// To be told to people.
     public var notes: [Note] = []
-    /// The latest message to each peer, to which more of its kind can be added.
-    var latest: [PeerID: Int] = [:]
+    /// What was said to each peer, and where more of its kind can be added.
+    var latest: [PeerID: Latest] = [:]
+
+    /// Places of messages to a peer that more of their kind can be added to.
+    struct Latest: Sendable {
+      var lease: Int?
+      var acknowledge: Int?
+      var revoke: Int?
+    }
   }
 
   /// A worker's request for a part of an artefact.
@@ -107,6 +114,8 @@ public struct CoordinatorSession: Sendable {
   let groups: [(first: Int, ofMethod: [String: Int])]
   /// Where each artefact stands in the welcome.
   let artefacts: [SHA256Digest: Int]
+  /// What the cell that was leased last names, and where that stands in the welcome.
+  var latestFiles: (target: TargetReference, corpora: [CorpusReference], places: [Int])?
   let start: Instant
   var scheduler: Scheduler
   var workers: [WorkerID: Acquaintance] = [:]

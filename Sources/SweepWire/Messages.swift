@@ -8,7 +8,7 @@ public enum FromWorker: Sendable, Hashable {
   case hello(Hello)
   /// The number of unfinished leases, running and waiting together, that the worker wants to hold at a time from now
   /// on. It replaces the figure said before, so that saying it twice or losing it once does no harm; 0 = no more
-  /// cells. An idle worker repeats it with every heartbeat.
+  /// cells. A worker that holds nothing repeats it now and then.
   case ready(credit: Int)
   /// A sign of life, with every attempt that the worker answers for (see ``Hello/running``). A lease that a heartbeat
   /// does not name, though sent long before it, never arrived.

@@ -178,6 +178,60 @@ import Testing
     #expect(step.messages.first == OutgoingMessage(to: here, .acknowledge([AttemptID(1)])))
   }
 
+  @Test("what one step says to a worker of many cells is one lease and one acknowledgement, each in order")
+  mutating func merging() {
+    _ = hear(Fixture.hello(anna), .ready(credit: 2))
+    let results = (0..<2).map { FromWorker.result(Fixture.delivery(UInt64($0 + 1), cells[$0].specification)) }
+    let step = session.handle(results.map { .arrived(.message(here, $0)) }, at: Instant(nanoseconds: 0))
+    #expect(
+      step.messages == [
+        OutgoingMessage(to: here, .acknowledge([AttemptID(1), AttemptID(2)])),
+        OutgoingMessage(to: here, .lease([leased(3, 2), leased(4, 3)])),
+      ])
+  }
+
+  @Test("nothing is said before a revocation that was decided after it")
+  mutating func revocationsInOrder() {
+    _ = hear(Fixture.hello(anna), .ready(credit: 4))
+    let step = session.handle(
+      [
+        .arrived(.message(here, .result(Fixture.delivery(1, cells[0].specification)))),
+        .arrived(.message(here, .heartbeat([AttemptProgress(77)]))),
+        .arrived(.message(here, .result(Fixture.delivery(2, cells[1].specification)))),
+        .arrived(.message(here, .heartbeat([AttemptProgress(78)]))),
+      ], at: Instant(nanoseconds: 0))
+    #expect(
+      step.messages == [
+        OutgoingMessage(to: here, .acknowledge([AttemptID(1)])),
+        OutgoingMessage(to: here, .revoke([AttemptID(77)])),
+        OutgoingMessage(to: here, .acknowledge([AttemptID(2)])),
+        OutgoingMessage(to: here, .revoke([AttemptID(78)])),
+      ])
+  }
+
+  @Test("where there are many workers each is told to give signs of life more rarely, and those before it as well")
+  mutating func manyWorkers() throws {
+    var configuration = Fixture.configuration(store)
+    configuration.settings.mostHeartbeats = 4
+    session = CoordinatorSession(
+      try store.begin(Fixture.sweep(cells), cells: cells), configuration, at: Instant(nanoseconds: 0))
+    func intervals(_ step: CoordinatorSession.Step) -> [[Duration]] {
+      step.messages.compactMap {
+        guard case .welcome(let welcome) = $0.message else { return nil }
+        return [welcome.heartbeatInterval, welcome.lostAfter]
+      }
+    }
+    let usual: [Duration] = [.milliseconds(500), .seconds(2)]
+    let doubled: [Duration] = [.seconds(1), .seconds(4)]
+    #expect(intervals(hear(Fixture.hello(WorkerID("w1")), from: PeerID([1]))) == [usual])
+    #expect(intervals(hear(Fixture.hello(WorkerID("w2")), from: PeerID([2]))) == [usual])
+    #expect(intervals(hear(Fixture.hello(WorkerID("w3")), from: PeerID([3]))) == [doubled])
+    let told = hear(.heartbeat([]), from: PeerID([1]), at: 500)
+    #expect(intervals(told) == [doubled])
+    #expect(told.messages.count == 1, "a welcome is an answer")
+    #expect(hear(.heartbeat([]), from: PeerID([1]), at: 1500).messages.map(\.message) == [.acknowledge([])])
+  }
+
   @Test("when all is done, workers are drained, and the end waits for their goodbyes, but not for ever")
   mutating func farewell() {
     _ = hear(Fixture.hello(anna), .ready(credit: 4))

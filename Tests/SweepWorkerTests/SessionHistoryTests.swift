@@ -74,7 +74,7 @@ private struct History {
     var identity = WorkerIdentity.example
     identity.slots = Int.random(in: 1...3, using: &random)
     let configuration = WorkerSession.Configuration(
-      identity: identity, prefetch: Int.random(in: 0...2, using: &random),
+      identity: identity, prefetch: [0, 1, 2, nil].randomElement(using: &random) ?? nil,
       giveUpAfter: patience.randomElement(using: &random) ?? nil,
       engineSilence: .milliseconds(Int.random(in: 400...6000, using: &random)),
       enginePatience: .milliseconds(Int.random(in: 300...6000, using: &random)))

@@ -70,7 +70,7 @@ import Testing
         .send([.failure(attempt: AttemptID(2), failure)])
       ])
     #expect(session.handle(.received(.acknowledge([AttemptID(2)])), at: Instant(1)) == [])
-    #expect(session.handle(.timeReached, at: Instant(1.1)) == [.send([.heartbeat([]), .ready(credit: 2)])])
+    #expect(session.handle(.timeReached, at: Instant(1.1)) == [.send([.heartbeat([])])])
     #expect(
       session.handle(.received(.drain), at: Instant(1.2)) == [
         .send([.ready(credit: 0)]), .send([.goodbye(reason: "drained")]), .exit(.drained),
@@ -93,6 +93,64 @@ import Testing
     #expect(session.handle(.timeReached, at: Instant(2.5)) == [.send([named, .result(outcome(1))])])
     _ = session.handle(.received(.acknowledge([AttemptID(1)])), at: Instant(2.6))
     #expect(session.handle(.timeReached, at: Instant(3)) == [.send([.heartbeat([]), .ready(credit: 2)])])
+  }
+
+  @Test("A worker that holds nothing repeats its credit, as rarely as it would repeat an outcome")
+  func creditIsRepeated() {
+    var session = admitted()
+    for beat in 1...8 {
+      let now = Instant(Double(beat) * 0.5)
+      let repeated: [FromWorker] = beat % 4 == 0 ? [.ready(credit: 2)] : []
+      #expect(session.handle(.timeReached, at: now) == [.send([.heartbeat([])] + repeated)])
+      _ = session.handle(.received(.acknowledge([])), at: now)
+    }
+  }
+
+  @Test("A worker that is welcomed anew keeps the intervals that it is told then")
+  func otherIntervals() {
+    var session = admitted()
+    _ = session.handle(.received(.lease([lease(1)])), at: Instant(0))
+    _ = session.handle(.timeReached, at: Instant(0.5))
+    var slower = welcome()
+    slower.heartbeatInterval = .seconds(1)
+    slower.lostAfter = .seconds(4)
+    #expect(
+      session.handle(.received(.welcome(slower)), at: Instant(0.5)) == [
+        .note(.welcomed(slower)), .send([.ready(credit: 2)]),
+      ])
+    #expect(session.nextDeadline == Instant(1.5))
+    #expect(session.handle(.timeReached, at: Instant(1)) == [])
+    let named = FromWorker.heartbeat([AttemptProgress(attempt: AttemptID(1), step: 0, steps: 0, loss: nil)])
+    for beat in 1...3 {
+      #expect(session.handle(.timeReached, at: Instant(0.5 + Double(beat))) == [.send([named])])
+    }
+    #expect(givenUp(session.handle(.timeReached, at: Instant(4.5)))?.loss == .silent(.seconds(4)))
+  }
+
+  @Test("A worker whose cells are short asks for as many as it runs in a moment, and for few when they are long")
+  func shortCells() {
+    var session = admitted()
+    var now = 0.0
+    var attempt: UInt64 = 0
+    func credits(_ cells: Int, of seconds: Double) -> [Int] {
+      (0..<cells).flatMap { _ -> [Int] in
+        attempt += 1
+        _ = session.handle(.received(.lease([lease(attempt)])), at: Instant(now))
+        now += seconds
+        let ended = WorkerSession.Event.finished(slot: 0, AttemptID(attempt), .result(outcome(attempt)))
+        let actions = session.handle(ended, at: Instant(now))
+        _ = session.handle(.received(.acknowledge([AttemptID(attempt)])), at: Instant(now))
+        return actions.flatMap { action -> [Int] in
+          guard case .send(let messages) = action else { return [] }
+          return messages.compactMap { if case .ready(let credit) = $0 { credit } else { nil } }
+        }
+      }
+    }
+    #expect(credits(100, of: 1) == [], "one that runs and one that waits")
+    #expect(credits(64, of: 0.01) == [3, 5, 9], "8 in 80 ms")
+    #expect(credits(100, of: 0.0001) == [17, 33, 65])
+    #expect(credits(64, of: 0.003) == [], "less than four times too many")
+    #expect(credits(1, of: 10) == [2])
   }
 
   @Test("A worker that is cut off goes on running, and delivers when it is welcomed again")
@@ -182,7 +240,7 @@ import Testing
       session.handle(.received(.revoke([AttemptID(1), AttemptID(2), AttemptID(3), AttemptID(9)])), at: Instant(0.2))
         == [.cancel(slot: 0, AttemptID(2))])
     #expect(session.handle(.received(.revoke([AttemptID(2)])), at: Instant(0.3)) == [])
-    #expect(session.handle(.timeReached, at: Instant(0.5)) == [.send([.heartbeat([]), .ready(credit: 2)])])
+    #expect(session.handle(.timeReached, at: Instant(0.5)) == [.send([.heartbeat([])])])
     #expect(session.handle(.received(.lease([lease(4)])), at: Instant(0.6)) == [])
     let preempted = CellFailure(kind: .preempted, message: "cancelled")
     #expect(

@@ -114,8 +114,10 @@ extension Scheduler {
     var ticket: UInt64 = 0
     /// Whether it is counted among `willing`.
     var isWilling = false
-    /// Distinguishes two lives of the same name in `deadlines`.
-    let registration: UInt64
+    /// The number of its valid entry in `deadlines`.
+    var registration: UInt64
+    /// Times that the usual intervals are doubled, as it was told last.
+    var doublings = 0
   }
 
   struct Lease: Sendable {

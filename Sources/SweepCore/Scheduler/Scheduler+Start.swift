@@ -95,9 +95,9 @@ extension Scheduler {
 
   /// Takes up sweeps where the store has them.
   ///
-  /// Leases that are still open are kept for workers that come back with them. They have three times
-  /// ``Settings/lostAfter``: a worker notices only after a silence that its coordinator is gone, and then connects
-  /// again. How workers behaved is not known any more: one that was set aside is tried again.
+  /// Leases that are still open are kept for workers that come back with them. They have twice
+  /// ``Settings/lostAfter`` beyond the silence that so many workers are allowed: a worker notices only after it that its
+  /// coordinator is gone, and then connects again. How workers behaved is not known any more: one that was set aside is tried again.
   ///
   /// - Parameters:
   ///   - sweeps: All sweeps. A ``CellID`` is a cell's place in the cells of all, one sweep after the other.
@@ -109,6 +109,7 @@ extension Scheduler {
   ) {
     self.settings = settings
     self.attempts = AttemptTable(nextAttempt: nextAttempt)
+    pace = HeartbeatPace(settings)
     lostAfter = settings.lostAfter.nanoseconds
     clock = ListeningClock(longestGap: 2 * settings.heartbeatInterval.nanoseconds, start: now)
     counts = Array(repeating: 0, count: sweeps.reduce(0) { $0 + $1.groups } * CellRecord.State.allCases.count)
@@ -130,6 +131,7 @@ extension Scheduler {
     }
     oweAudits(sweeps, attempts, at: now)
     for attempt in attempts { restore(attempt, at: now) }
+    for worker in workers.keys { workers[worker]?.doublings = pace.doublings }
     for head in efforts.heads { waitAgain(head) }
   }
 
@@ -252,6 +254,12 @@ extension Scheduler {
   public func leases(of worker: WorkerID) -> [AttemptID]? {
     guard let entry = workers[worker], entry.isPresent else { return nil }
     return entry.leases.map(\.attempt)
+  }
+
+  /// How often a worker is to give signs of life, and the silence after which it is taken for lost.
+  public func patience(with worker: WorkerID) -> (heartbeatInterval: Duration, lostAfter: Duration) {
+    let factor = 1 << (workers[worker]?.doublings ?? 0)
+    return (settings.heartbeatInterval * factor, settings.lostAfter * factor)
   }
 
   /// Why a worker is set aside; `nil` for one that is not.

@@ -8,6 +8,7 @@ extension Scheduler {
     hear(worker, now)
     setCapacity(of: worker, to: capacity)
     actions.append(.record(.worker(worker, .joined)))
+    setPace(of: worker)
     actions.append(.welcome(worker))
     // A hello opens a new connection: leases that it does not name cannot arrive any more.
     let named = Set(running)
@@ -35,15 +36,16 @@ extension Scheduler {
     _ worker: WorkerID, holding: [HeldAttempt], _ now: Instant, _ actions: inout [Action]
   ) {
     meet(worker, now, &actions)
+    if setPace(of: worker) { actions.append(.welcome(worker)) }
     var hint = 0
     for held in holding {
       name(held.attempt, isStarted: held.isStarted, by: worker, hint: &hint, now, &actions)
     }
-    for lease in workers[worker]?.leases ?? []
-    where now.nanoseconds - lease.lastNamed.nanoseconds > lostAfter {
+    guard let entry = workers[worker] else { preconditionFailure("a worker that was met is there") }
+    for lease in entry.leases where now.nanoseconds - lease.lastNamed.nanoseconds > silence(of: entry) {
       giveUp(
         lease.attempt, as: lease.wasNamed ? .forgotten : .undelivered,
-        message: "worker \(worker.name) has not spoken of it for \(settings.lostAfter)", &actions)
+        message: "worker \(worker.name) has not spoken of it for \(patience(with: worker).lostAfter)", &actions)
     }
   }
 
@@ -63,7 +65,7 @@ extension Scheduler {
     while let first = deadlines.min, first.at <= now {
       deadlines.removeMin()
       guard let entry = workers[first.worker], entry.registration == first.registration else { continue }
-      let deadline = Instant(nanoseconds: entry.lastHeard.nanoseconds + lostAfter)
+      let deadline = deadline(of: entry)
       guard deadline <= now else {
         deadlines.insert(Deadline(at: deadline, registration: first.registration, worker: first.worker))
         continue
@@ -75,6 +77,7 @@ extension Scheduler {
   }
 
   private mutating func lose(_ worker: WorkerID, _ entry: WorkerEntry, _ actions: inout [Action]) {
+    let lostAfter = patience(with: worker).lostAfter
     remove(worker)
     if entry.isPresent {
       actions.append(.record(.worker(worker, .lost)))
@@ -86,7 +89,7 @@ extension Scheduler {
         let isBlamed = place < entry.capacity.slots || lease.isStarted == true
         giveUp(
           lease.attempt, as: isBlamed ? .workerLost : .unstarted,
-          message: "worker \(worker.name) was silent for \(settings.lostAfter)", &actions)
+          message: "worker \(worker.name) was silent for \(lostAfter)", &actions)
       } else {
         giveUp(
           lease.attempt, as: .abandoned, message: "worker \(worker.name) did not come back after a restart", &actions)
@@ -116,23 +119,52 @@ extension Scheduler {
 
   /// Makes a worker known, or one that was known from the store present.
   mutating func register(_ worker: WorkerID, _ capacity: WorkerCapacity, isPresent: Bool, heard: Instant) {
-    nextTicket += 1
     let leases = workers[worker]?.leases ?? []
     workers[worker] = WorkerEntry(
-      capacity: capacity, lastHeard: heard, isPresent: isPresent, leases: leases, registration: nextTicket)
-    let deadline = Instant(nanoseconds: heard.nanoseconds + lostAfter)
-    deadlines.insert(Deadline(at: deadline, registration: nextTicket, worker: worker))
-    // Entries of workers that are gone leave when they are due; until then they must not pile up.
-    if deadlines.count > 2 * workers.count + 64 {
-      deadlines = Heap(deadlines.unordered.filter { workers[$0.worker]?.registration == $0.registration })
-    }
+      capacity: capacity, lastHeard: heard, isPresent: isPresent, leases: leases, registration: 0)
+    pace.note(workers: workers.count)
+    expectSign(of: worker)
     offer(worker)
   }
 
   mutating func remove(_ worker: WorkerID) {
     setCredit(of: worker, to: 0)
     workers[worker] = nil
+    pace.note(workers: workers.count)
   }
+
+  // MARK: - Silence
+
+  /// Nanoseconds of silence after which a worker is taken for lost.
+  private func silence(of entry: WorkerEntry) -> Int64 { lostAfter << Int64(entry.doublings) }
+
+  private func deadline(of entry: WorkerEntry) -> Instant {
+    Instant(nanoseconds: entry.lastHeard.nanoseconds + silence(of: entry))
+  }
+
+  /// Puts a worker in the line of those that are waited for, in place of any earlier entry.
+  private mutating func expectSign(of worker: WorkerID) {
+    nextTicket += 1
+    workers[worker]?.registration = nextTicket
+    guard let entry = workers[worker] else { return }
+    deadlines.insert(Deadline(at: deadline(of: entry), registration: nextTicket, worker: worker))
+    // Entries that are not valid any more leave when they are due; until then they must not pile up.
+    if deadlines.count > 2 * workers.count + 64 {
+      deadlines = Heap(deadlines.unordered.filter { workers[$0.worker]?.registration == $0.registration })
+    }
+  }
+
+  /// Agrees with a worker on the pace that holds now. Returns whether that is news, of which it is to be told.
+  @discardableResult
+  private mutating func setPace(of worker: WorkerID) -> Bool {
+    guard let old = workers[worker]?.doublings, old != pace.doublings else { return false }
+    workers[worker]?.doublings = pace.doublings
+    // Its entry would be due too late.
+    if pace.doublings < old { expectSign(of: worker) }
+    return true
+  }
+
+  // MARK: - What workers can take
 
   private mutating func setCapacity(of worker: WorkerID, to capacity: WorkerCapacity) {
     guard let old = workers[worker], old.capacity != capacity else { return }

@@ -59,8 +59,9 @@ public struct Scheduler: Sendable {
 
   // Time.
   var clock: ListeningClock
-  /// One entry a worker, possibly earlier than its true deadline.
+  /// One valid entry a worker, possibly earlier than its true deadline.
   var deadlines = Heap<Deadline>()
+  var pace: HeartbeatPace
   let lostAfter: Int64
 
   /// When the next `tick` is due; `nil` while there is no worker to wait for. Never further away than a heartbeat, so

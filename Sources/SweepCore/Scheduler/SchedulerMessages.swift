@@ -86,7 +86,8 @@ extension Scheduler {
   public enum Action: Sendable, Hashable {
     /// Keep this.
     case record(StoreWrite)
-    /// Tell the worker the context of the sweeps.
+    /// Tell the worker the context of the sweeps, and how often to give signs of life
+    /// (``Scheduler/patience(with:)``): in answer to its coming, and again when that has changed.
     case welcome(WorkerID)
     /// Hand the cell to the worker.
     case lease(WorkerID, AttemptID, CellID)
@@ -104,10 +105,13 @@ extension Scheduler {
 
   /// The policy of a scheduler.
   public struct Settings: Sendable, Hashable {
-    /// Time between two signs of life of a worker.
+    /// Time between two signs of life of a worker, where there are not too many.
     public var heartbeatInterval: Duration
-    /// Silence after which a worker is taken for lost.
+    /// Silence after which such a worker is taken for lost.
     public var lostAfter: Duration
+    /// Signs of life a second that all workers together may give: where they would be more, ``heartbeatInterval`` and
+    /// ``lostAfter`` are doubled until they are not.
+    public var mostHeartbeats: Int
     /// Attempts that a cell may use up before it is failed.
     public var maximumAttempts: Int
     /// How long a cell must have been leased before an idle worker may run a second copy of it.
@@ -119,13 +123,16 @@ extension Scheduler {
 
     /// Creates a policy.
     public init(
-      heartbeatInterval: Duration = .milliseconds(500), lostAfter: Duration = .seconds(2), maximumAttempts: Int = 3,
-      copyAfter: Duration = .seconds(10), auditPatience: Duration = .seconds(10),
+      heartbeatInterval: Duration = .milliseconds(500), lostAfter: Duration = .seconds(2),
+      mostHeartbeats: Int = 4000, maximumAttempts: Int = 3, copyAfter: Duration = .seconds(10),
+      auditPatience: Duration = .seconds(10),
       quarantine: QuarantinePolicy = QuarantinePolicy()
     ) {
-      precondition(heartbeatInterval > .zero && lostAfter > heartbeatInterval && maximumAttempts > 0)
+      precondition(heartbeatInterval > .zero && lostAfter > heartbeatInterval)
+      precondition(mostHeartbeats > 0 && maximumAttempts > 0)
       self.heartbeatInterval = heartbeatInterval
       self.lostAfter = lostAfter
+      self.mostHeartbeats = mostHeartbeats
       self.maximumAttempts = maximumAttempts
       self.copyAfter = copyAfter
       self.auditPatience = auditPatience

@@ -44,14 +44,17 @@ struct EngineSlot: Sendable {
   /// The attempt that an engine has.
   struct Running: Sendable {
     let lease: WorkerSession.Lease
+    /// When it was given to the engine.
+    let since: Instant
     var progress: AttemptProgress
     /// The coordinator wants no word of it.
     var isRevoked = false
     /// When it was told to end early.
     var cancelled: Instant?
 
-    init(_ lease: WorkerSession.Lease) {
+    init(_ lease: WorkerSession.Lease, at now: Instant) {
       self.lease = lease
+      since = now
       progress = AttemptProgress(attempt: lease.cell.attempt, step: 0, steps: 0, loss: nil)
     }
   }

@@ -8,8 +8,8 @@ extension WorkerSession {
     /// What the worker says of itself.
     public var identity: WorkerIdentity
     /// Unfinished leases that the worker wants to hold beyond those that run, so that no engine waits for a round trip
-    /// between cells.
-    public var prefetch: Int
+    /// between cells; `nil` = a few, and more where cells are short.
+    public var prefetch: Int?
     /// Silence after which the coordinator is taken for lost, until a welcome says otherwise.
     public var lostAfter: Duration
     /// The longest pause between two connections.
@@ -28,15 +28,13 @@ extension WorkerSession {
 
     /// Creates a configuration.
     ///
-    /// - Parameter prefetch: by default 1, and one more for every four slots.
     public init(
       identity: WorkerIdentity, prefetch: Int? = nil, lostAfter: Duration = .seconds(2),
       longestPause: Duration = .seconds(5), giveUpAfter: Duration? = nil, farewell: Duration = .seconds(2),
       engineSilence: Duration = .seconds(10), enginePatience: Duration = .seconds(30)
     ) {
       precondition((1...Self.mostSlots).contains(identity.slots), "a worker without slots has no use")
-      let prefetch = prefetch ?? 1 + identity.slots / 4
-      precondition((0...Self.mostSlots).contains(prefetch), "more leases than a worker may hold")
+      precondition((0...Self.mostSlots).contains(prefetch ?? 0), "more leases than a worker may hold")
       self.identity = identity
       self.prefetch = prefetch
       self.lostAfter = lostAfter

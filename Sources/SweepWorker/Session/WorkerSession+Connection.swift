@@ -94,8 +94,10 @@ extension WorkerSession {
     admission.nextHeartbeat = now + welcome.heartbeatInterval
     let named = held
     var messages: [FromWorker] = [.heartbeat(named)]
-    if named.isEmpty {
+    // It may have been lost while nobody noticed.
+    if named.isEmpty, now >= admission.creditTold + lostAfter {
       admission.credit = credit
+      admission.creditTold = now
       messages.append(.ready(credit: credit))
     }
     phase = .admitted(admission)
@@ -119,6 +121,7 @@ extension WorkerSession {
       var messages: [FromWorker] = []
       if admission.credit != credit {
         admission.credit = credit
+        admission.creditTold = now
         messages.append(.ready(credit: credit))
         phase = .admitted(admission)
       }

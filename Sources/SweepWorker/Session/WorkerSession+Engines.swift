@@ -17,7 +17,7 @@ extension WorkerSession {
       guard case .idle = slots[slot].engine else { continue }
       guard let (index, files) = firstRunnable() else { return }
       let lease = waiting.remove(at: index)
-      slots[slot].engine = .running(EngineSlot.Running(lease))
+      slots[slot].engine = .running(EngineSlot.Running(lease, at: listened))
       actions.append(.run(slot: slot, lease.cell, files: files))
     }
   }
@@ -51,6 +51,7 @@ extension WorkerSession {
     _ slot: Int, _ attempt: AttemptID, _ outcome: AttemptOutcome, _ actions: inout [Action]
   ) {
     let ended = take(attempt, from: slot)
+    prefetch.note(listened - ended.since)
     shelf.release(ended.lease.files, &actions)
     guard !ended.isRevoked else { return }
     switch outcome {

@@ -56,7 +56,7 @@ extension WorkerSession {
     lastContact = now
     losses = 0
     phase = .admitted(
-      Admission(lastHeard: now, nextHeartbeat: now + new.heartbeatInterval, credit: credit))
+      Admission(lastHeard: now, nextHeartbeat: now + new.heartbeatInterval, credit: credit, creditTold: now))
     actions.append(.note(.welcomed(new)))
     actions.append(.send([.ready(credit: credit)] + unsentOutcomes(now)))
   }

@@ -37,8 +37,9 @@ public struct WorkerSession: Sendable {
   struct Admission: Sendable {
     var lastHeard: Instant
     var nextHeartbeat: Instant
-    /// The credit that the coordinator was told last.
+    /// The credit that the coordinator was told last, and when.
     var credit: Int
+    var creditTold: Instant
   }
 
   /// Whether the worker wants more cells.
@@ -90,6 +91,8 @@ public struct WorkerSession: Sendable {
   var slots: [EngineSlot] = []
   /// The files that cells need.
   var shelf = ArtefactShelf()
+  /// Leases wanted beyond what runs.
+  var prefetch: Prefetch
   var outcomes: [Outcome] = []
   /// When the coordinator was last heard of, or the worker started.
   var lastContact = Instant(nanoseconds: 0)
@@ -111,6 +114,7 @@ public struct WorkerSession: Sendable {
   ) {
     self.configuration = configuration
     self.generator = generator
+    prefetch = Prefetch(configuration.prefetch, slots: configuration.identity.slots)
     clock = ListeningClock(
       longestGap: (configuration.engineSilence / 4).nanoseconds, start: Instant(nanoseconds: 0))
   }
@@ -192,7 +196,7 @@ public struct WorkerSession: Sendable {
     switch intent {
     case .working:
       let usable = slots.count(where: \.isUsable)
-      return usable == 0 ? 0 : usable + configuration.prefetch
+      return usable == 0 ? 0 : usable + prefetch.count
     case .draining, .stopping: return 0
     }
   }

@@ -58,7 +58,7 @@ private struct Storm {
       "adoption", "fault", "taken back", "result", "result of an attempt that was given up", "copy", "audit", "proof",
       "set aside", "released", "reopened", "lost: worker-lost", "lost: unstarted", "lost: abandoned",
       "lost: worker-revoked", "audit: agreed", "audit: agreed-on-one-worker", "audit: differed", "audit: called-off",
-      "audit: failed",
+      "audit: failed", "more patience", "less patience",
     ] + CellFailure.Kind.allCases.map { "failed: \($0.rawValue)" }
 
   var random: SeededGenerator
@@ -86,6 +86,8 @@ private struct Storm {
       copyAfter: .seconds(3), auditPatience: .seconds(2),
       quarantine: .init(failures: 2, forgivenAfter: 3, firstProbe: .seconds(1), longestProbe: .seconds(6)))
     if Bool.random(using: &random) { settings.quarantine.failures = 3 }
+    // With so few in a second, a second or third worker doubles the intervals.
+    if Int.random(in: 0..<3, using: &random) == 0 { settings.mostHeartbeats = Int.random(in: 2...4, using: &random) }
     model = SweepModel(fingerprints: fingerprints, sweeps: sweeps, settings: settings)
     scheduler = model.restart()
     workers = (0..<Int.random(in: 1...4, using: &random)).map { WorkerID("worker-\($0)") }

@@ -41,6 +41,51 @@ import Testing
     #expect(trial.scheduler.lineLengths.deadlines < 100)
   }
 
+  @Test("one worker too many for the usual pace doubles it; on the way back it holds until half are gone")
+  func heartbeatPace() {
+    var pace = HeartbeatPace(Scheduler.Settings(mostHeartbeats: 200))
+    var doublings: [Int] = []
+    for workers in [1, 100, 101, 200, 201, 101, 100, 99, 51, 50, 6400, 6401, 100_000, 0] {
+      pace.note(workers: workers)
+      doublings.append(pace.doublings)
+    }
+    #expect(doublings == [0, 0, 1, 1, 2, 2, 1, 1, 1, 0, 6, 6, 6, 0])
+  }
+
+  @Test("a worker that gives signs of life more rarely is lost after a longer silence, from when it was told so")
+  func longerSilence() {
+    var trial = Trial(cells: 3, settings: Scheduler.Settings(mostHeartbeats: 4))
+    let names = [anna, bert, WorkerID("carl")]
+    for name in names { trial.admit(name) }
+    // The third was one too many; the first hears of it in answer to its heartbeat, the second says nothing.
+    #expect(trial.scheduler.patience(with: names[2]).lostAfter == .seconds(4))
+    #expect(trial.scheduler.patience(with: anna).lostAfter == .seconds(2))
+    let told = trial.at(500, .heartbeat(anna, holding: [HeldAttempt(AttemptID(1), isStarted: true)]))
+    #expect(told == [.welcome(anna)])
+    #expect(trial.at(1000, .heartbeat(anna, holding: [HeldAttempt(AttemptID(1), isStarted: true)])) == [])
+    trial.pass(from: 1500, to: 1500)
+    #expect(trial.at(2000, .tick).contains(.forget(bert)))
+    trial.pass(from: 2500, to: 3500)
+    #expect(trial.at(3999, .tick).isEmpty)
+    #expect(trial.at(4000, .tick).contains(.forget(names[2])))
+    trial.pass(from: 4500, to: 4999)
+    #expect(trial.at(4999, .tick).isEmpty)
+    #expect(trial.at(5000, .tick).contains(.forget(anna)))
+  }
+
+  @Test("a worker that is told to give signs of life more often is lost after the shorter silence")
+  func shorterSilence() {
+    var trial = Trial(cells: 1, settings: Scheduler.Settings(mostHeartbeats: 4))
+    let names = [WorkerID("carl"), bert, anna]
+    for name in names { trial.admit(name) }
+    _ = trial.work(names, from: 500, to: 2000)
+    for name in names.dropLast() { _ = trial.at(2100, .left(name, reason: "bye")) }
+    #expect(trial.at(2500, .heartbeat(anna, holding: [])).contains(.welcome(anna)))
+    trial.pass(from: 3000, to: 4000)
+    #expect(trial.at(4499, .tick).isEmpty)
+    #expect(trial.at(4500, .tick).contains(.forget(anna)))
+  }
+
   @Test("a lease is recorded before it is sent, and a result before it is acknowledged")
   func recordFirst() {
     var trial = Trial(cells: 2)

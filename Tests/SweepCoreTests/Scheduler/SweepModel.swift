@@ -61,6 +61,8 @@ struct SweepModel {
     var isPresent = true
     /// Beyond the usual, for workers known from the store only.
     var grace: Int64 = 0
+    /// Silence after which it is taken for lost, as it was told.
+    var patience: Int64
   }
 
   struct Audit {
@@ -115,6 +117,11 @@ struct SweepModel {
   }
 
   var lostAfter: Int64 { settings.lostAfter.inNanoseconds }
+
+  /// Workers for which the usual intervals will do.
+  private var mostAtOnce: Double {
+    max(1, (Double(settings.mostHeartbeats) * (settings.heartbeatInterval / .seconds(1))).rounded(.down))
+  }
 
   mutating func sight(_ what: String) { sights[what, default: 0] += 1 }
 
@@ -196,9 +203,16 @@ struct SweepModel {
     hasFinished = false
     for id in rows.keys.sorted() {
       guard let row = rows[id], row.isOpen else { continue }
-      workers[row.worker] = Presence(lastHeard: listening, isPresent: false, grace: 2 * lostAfter)
+      workers[row.worker] = Presence(
+        lastHeard: listening, isPresent: false, grace: 2 * lostAfter, patience: lostAfter)
       rows[id]?.isStarted = nil
       noteLease(id)
+    }
+    // As many as come back were told how often to give signs of life.
+    for worker in workers.keys {
+      while Double(workers.count) > mostAtOnce * Double((workers[worker]?.patience ?? 0) / lostAfter) {
+        workers[worker]?.patience *= 2
+      }
     }
     for group in groups {
       guard let attempt = accepted[fingerprints[group]], let row = rows[attempt] else { continue }
@@ -224,6 +238,7 @@ struct SweepModel {
     noteArrival(event)
     var step = Step(event: event, actions: actions)
     for action in actions { try note(action, &step) }
+    try notePatience(scheduler, actions)
     try checkAnswer(to: event, actions)
     try checkWhole(scheduler, after: step)
   }
@@ -267,7 +282,7 @@ struct SweepModel {
       leaving.remove(worker)
     case .tick:
       blamed = []
-      for (worker, presence) in workers where presence.lastHeard + presence.grace + lostAfter <= listening {
+      for (worker, presence) in workers where presence.lastHeard + presence.grace + presence.patience <= listening {
         blamed.formUnion(leases(of: worker).filter { isAmongFirst($0) || rows[$0]?.isStarted == true })
         workers[worker] = nil
       }
@@ -288,13 +303,32 @@ struct SweepModel {
   private mutating func meet(_ worker: WorkerID) {
     let known = workers[worker]
     workers[worker] = Presence(
-      capacity: known?.capacity ?? WorkerCapacity(), credit: known?.credit ?? 0, lastHeard: listening)
+      capacity: known?.capacity ?? WorkerCapacity(), credit: known?.credit ?? 0, lastHeard: listening,
+      patience: known?.patience ?? lostAfter)
   }
 
   mutating func noteLease(_ attempt: AttemptID) {
     leasesGiven += 1
     rows[attempt]?.order = leasesGiven
     rows[attempt]?.since = listening
+  }
+
+  /// Silence is held against a worker for as long as it was told, and no longer or shorter than its number asks for.
+  private mutating func notePatience(_ scheduler: Scheduler, _ actions: [Scheduler.Action]) throws(Violation) {
+    for (worker, presence) in workers where presence.isPresent {
+      let (interval, silence) = scheduler.patience(with: worker)
+      let patience = silence.inNanoseconds
+      if patience != presence.patience {
+        guard actions.contains(.welcome(worker)) else { throw violation("\(worker) is not told of \(silence)") }
+        workers[worker]?.patience = patience
+        sight(patience > presence.patience ? "more patience" : "less patience")
+      }
+      guard actions.contains(.welcome(worker)) else { continue }
+      let factor = interval / settings.heartbeatInterval
+      guard silence / settings.lostAfter == factor, Double(workers.count) <= mostAtOnce * factor,
+        factor == 1 || Double(workers.count) > mostAtOnce * factor / 4
+      else { throw violation("\(worker) is told \(interval) and \(silence), as one of \(workers.count)") }
+    }
   }
 
   func violation(_ text: String) -> Violation { Violation(description: text) }

@@ -97,7 +97,8 @@ struct BenchCrowdPart: ParsableCommand {
   @OptionGroup var connection: BenchConnection
   @Option var workers: Int
 
-  /// Looks at every worker once between two heartbeats, at so many moments.
+  /// Time in which every worker is looked at once, nanoseconds, and the number of moments that it is cut into.
+  private static let round = 500_000_000
   private static let moments = 50
 
   func run() throws {
@@ -106,22 +107,20 @@ struct BenchCrowdPart: ParsableCommand {
     let crowd = try WorkerCrowd(workers, to: connection.endpoint(), key: connection.workerKey())
     var members = (0..<workers).map { SimulatedWorker(number: $0) }
     var welcomed = 0
-    var interval = 500_000_000
     var next = BenchClock.nanoseconds
     while true {
       for moment in 0..<Self.moments {
         for number in stride(from: moment, to: workers, by: Self.moments) {
           while let event = crowd.hear(over: number) {
-            guard let welcome = try members[number].hears(event) else { continue }
-            interval = Int(welcome.heartbeatInterval / .nanoseconds(1))
+            guard try members[number].hears(event) == .firstWelcome else { continue }
             welcomed += 1
             if welcomed == workers { try Terminal.write(BenchLine.connected + "\n") }
           }
-          for message in members[number].says() where !crowd.say(message, over: number) {
+          for message in members[number].says(at: BenchClock.nanoseconds) where !crowd.say(message, over: number) {
             throw BenchError("a simulated worker cannot say more: the coordinator does not listen")
           }
         }
-        next += UInt64(interval / Self.moments)
+        next += UInt64(Self.round / Self.moments)
         let now = BenchClock.nanoseconds
         if next > now { Thread.sleep(forTimeInterval: Double(next - now) * 1e-9) } else { next = now }
       }
@@ -131,33 +130,62 @@ struct BenchCrowdPart: ParsableCommand {
 
 /// What a simulated worker knows.
 private struct SimulatedWorker {
+  /// What it makes of a message.
+  enum Hearing {
+    case firstWelcome, nothingNew
+  }
+
+  /// How often it says what, and when it is to say it next: nanoseconds.
+  private struct Rhythm {
+    var interval: UInt64
+    var next: UInt64
+
+    init(_ interval: Duration) {
+      self.interval = UInt64(interval / .nanoseconds(1))
+      next = 0
+    }
+
+    /// Whether it is time. What is late by less than an interval stays in time with the others.
+    mutating func isDue(at now: UInt64) -> Bool {
+      guard now >= next else { return false }
+      next = next + interval > now ? next + interval : now + interval
+      return true
+    }
+  }
+
   let number: Int
   private var hasGreeted = false
-  private var isWelcome = false
+  private var hasBeenWelcomed = false
+  private var heartbeat: Rhythm?
+  private var ready: Rhythm?
 
   init(number: Int) {
     self.number = number
   }
 
-  /// Takes in what the coordinator says. Returns a welcome.
-  mutating func hears(_ event: WorkerEvent) throws(BenchError) -> Welcome? {
+  /// Takes in what the coordinator says.
+  mutating func hears(_ event: WorkerEvent) throws(BenchError) -> Hearing {
     switch event {
     case .message(.welcome(let welcome)):
-      isWelcome = true
-      return welcome
-    case .message(.acknowledge): return nil
+      heartbeat = Rhythm(welcome.heartbeatInterval)
+      ready = Rhythm(welcome.lostAfter)
+      defer { hasBeenWelcomed = true }
+      return hasBeenWelcomed ? .nothingNew : .firstWelcome
+    case .message(.acknowledge): return .nothingNew
     case .message(.drain):
-      isWelcome = false
-      return nil
+      (heartbeat, ready) = (nil, nil)
+      return .nothingNew
     case .message, .undecodable, .disconnected, .rejected:
       throw BenchError("a simulated worker expected a welcome and acknowledgements, found \(event)")
     }
   }
 
-  /// What is to be said at the next heartbeat.
-  mutating func says() -> [FromWorker] {
-    if isWelcome { return [.heartbeat([]), .ready(credit: 0)] }
-    guard !hasGreeted else { return [] }
+  /// What is to be said now.
+  mutating func says(at now: UInt64) -> [FromWorker] {
+    var messages: [FromWorker] = []
+    if heartbeat?.isDue(at: now) == true { messages.append(.heartbeat([])) }
+    if ready?.isDue(at: now) == true { messages.append(.ready(credit: 0)) }
+    guard !hasGreeted else { return messages }
     hasGreeted = true
     let process = Int(ProcessInfo.processInfo.processIdentifier)
     return [

@@ -139,7 +139,7 @@ struct BatchWriter {
     guard connection.changesCount == results.count else {
       throw StoreError.damaged(path: path, detail: "the cell of an attempt that has a result is not there")
     }
-    let numbers = results.map(\.attempt.row.databaseValue)
+    let numbers = results.map { $0.attempt.row.databaseValue }
     try statement(RowStatement.ends[results.count])
       .execute(arguments: StatementArguments([now.databaseValue] + numbers))
     guard connection.changesCount < results.count else { return }
@@ -152,9 +152,9 @@ struct BatchWriter {
   }
 
   private func complete() throws {
-    for (sweep, cells) in Dictionary(grouping: completed.map(places.row), by: \.sweep.row) {
+    for (sweep, cells) in Dictionary(grouping: completed.map(places.row), by: { $0.sweep.row }) {
       try inRuns(of: cells) { cells in
-        let indices = cells.map(\.index.databaseValue)
+        let indices = cells.map { $0.index.databaseValue }
         try statement(RowStatement.completions[cells.count])
           .execute(arguments: StatementArguments([sweep.databaseValue] + indices))
       }

@@ -124,7 +124,7 @@ extension Scheduler {
     /// Creates a policy.
     public init(
       heartbeatInterval: Duration = .milliseconds(500), lostAfter: Duration = .seconds(2),
-      mostHeartbeats: Int = 4000, maximumAttempts: Int = 3, copyAfter: Duration = .seconds(10),
+      mostHeartbeats: Int = 6000, maximumAttempts: Int = 3, copyAfter: Duration = .seconds(10),
       auditPatience: Duration = .seconds(10),
       quarantine: QuarantinePolicy = QuarantinePolicy()
     ) {

@@ -157,14 +157,14 @@ final class EngineThread: Sendable {
     let report = AttemptReport(
       wallSeconds: seconds, tokensPerSecond: seconds > 0 ? Double(run.tokens) / seconds : 0, host: signature.host,
       engineVersion: signature.version)
-    let result = CanonicalJSON.encode(run.result)
+    let result = run.result.canonicalForm
     guard result.count <= WireProtocol.cellResultBytes else {
       throw .refused(
         "expected a result of at most \(WireProtocol.cellResultBytes) bytes, found \(result.count); "
           + "ask for fewer steps or fewer evaluations along the way")
     }
     return AttemptResult(
-      attempt: attempt, fingerprint: specification.fingerprint, result: result, report: CanonicalJSON.encode(report))
+      attempt: attempt, fingerprint: SHA256Digest(of: job.cell.cell), result: result, report: report.canonicalForm)
   }
 }
 

@@ -3,8 +3,8 @@ import Foundation
 import SweepCore
 import Testing
 
-/// ``CellSpecification/canonicalForm`` against ``CanonicalJSON``, which knows nothing of the fields.
-@Suite("The canonical form of a cell")
+/// ``CellSpecification/canonicalForm`` and those of results against ``CanonicalJSON``, which knows nothing of the fields.
+@Suite("The canonical form of a cell and its result")
 struct CanonicalFormTests {
   @Test("is that of the general encoder for the cells of a sweep")
   func sweep() throws {
@@ -22,9 +22,19 @@ struct CanonicalFormTests {
       #expect(form == CanonicalJSON.encode(specification), "\(specification)")
     }
   }
+
+  @Test("is that of the general encoder for any results and reports", arguments: 0..<20 as Range<UInt64>)
+  func results(seed: UInt64) {
+    var random = RandomSpecifications(seed: seed)
+    for _ in 0..<100 {
+      let (result, report) = (random.result(), random.report())
+      #expect(result.canonicalForm == CanonicalJSON.encode(result), "\(result)")
+      #expect(report.canonicalForm == CanonicalJSON.encode(report), "\(report)")
+    }
+  }
 }
 
-/// Specifications that nobody would ask for, but that the type allows.
+/// Specifications and results that nobody would ask for, but that the types allow.
 private struct RandomSpecifications {
   private var random: SeededGenerator
 
@@ -43,9 +53,38 @@ private struct RandomSpecifications {
     return specification
   }
 
+  mutating func result() -> CellResult {
+    CellResult(
+      evaluations: list { random in
+        EvaluationPoint(
+          step: random.whole(),
+          corpora: random.list { random in
+            CorpusScore(
+              name: random.text(), role: random.role(),
+              base: SplitLosses(validation: random.number(), test: random.number()),
+              edited: SplitLosses(validation: random.number(), test: random.number()))
+          })
+      },
+      steps: list { random in
+        StepLosses(
+          forget: random.number(), retain: random.number(), total: random.number(), gradientNorm: random.number(),
+          alpha: random.maybe { $0.number() })
+      },
+      edit: Bool.random(using: &random)
+        ? .prefactors(alphas: list { $0.number() })
+        : .lora(deltaNorms: list { SiteNorm(site: $0.text(), norm: $0.number()) }),
+      forgetTokens: whole(), retainTokens: whole())
+  }
+
+  mutating func report() -> AttemptReport {
+    AttemptReport(wallSeconds: number(), tokensPerSecond: number(), host: text(), engineVersion: text())
+  }
+
+  private mutating func role() -> CorpusRole { CorpusRole.allCases.randomElement(using: &random) ?? .forget }
+
   private mutating func corpus() -> CorpusReference {
     CorpusReference(
-      name: text(), role: CorpusRole.allCases.randomElement(using: &random) ?? .forget, text: digest(),
+      name: text(), role: role(), text: digest(),
       cut: maybe { $0.digest() })
   }
 

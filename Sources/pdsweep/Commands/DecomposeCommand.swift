@@ -28,7 +28,8 @@ struct DecomposeCommand: ParsableCommand {
         neurons  rows or columns of the matrix as they are: the neurons of the MLP, the dimensions of the heads
 
       A text's share is its weight in the tokens that ica looks at, 1 if not given. Use those that the model was trained \
-      with: what is rare in the text stands out, and in equal shares no language is.
+      with: what is rare in the text stands out, and in equal shares no language is. Each start takes seconds where the \
+      matrix has 128 inputs and minutes where it has 512; last_change says how much still moved when it ended.
 
       Writes NAME.safetensors (SITE.V and SITE.U) into the model folder and NAME.provenance.json beside it. Prints for \
       each site the number of subcomponents and the faithfulness, the mean square of (V U)^T - W; then the \

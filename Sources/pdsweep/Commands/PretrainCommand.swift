@@ -16,9 +16,10 @@ struct PretrainCommand: AsyncParsableCommand {
         pretrain: small                     # the model's name
         tokenizer: tokenizer.json           # its size is the vocabulary
         model: {layers: 4, width: 128, heads: 4, intermediate: 512, context: 128}
-                                            # also key_value_heads (heads), rotary_base (10000)
+                                            # key_value_heads (heads)
+                                            # rotary_base (10000)
         corpora:
-          english: {text: en.txt, share: 3} # a share is a part of the windows; texts may be seen many times
+          english: {text: en.txt, share: 3} # of the windows; text may recur
           german:  {text: de.txt, share: 1}
         training:
           tokens: 50000000                  # or steps
@@ -50,7 +51,7 @@ struct PretrainCommand: AsyncParsableCommand {
 
       EXAMPLES
         pdsweep pretrain small.yaml --output models/small
-        pdsweep pretrain small.yaml --corpora texts --tokenizer tokenizer.json --output models/small --threads 8
+        pdsweep pretrain small.yaml --corpora texts --tokenizer tokenizer.json
 
       EXIT STATUS
         0    the model is written

@@ -17,15 +17,22 @@ echo "== Build"
 # Undeclared imports between our targets would let the arrows of the design rot.
 swift build --build-tests --explicit-target-dependency-import-check error
 
+# Runs tests, four at a time, with an end: more would not make headway on two cores, and nothing may wait for ever.
+run_tests() {
+  OPENBLAS_NUM_THREADS=1 timeout 1200 stdbuf --output=L swift test --skip-build \
+    --explicit-target-dependency-import-check error --parallel --experimental-maximum-parallelization-width 4 "$@"
+}
+
 echo "== Tests"
-# No more tests at once than can make headway: some keep a thread busy, others wait for real sockets and processes.
-OPENBLAS_NUM_THREADS=1 timeout 1200 stdbuf --output=L swift test --skip-build \
-  --explicit-target-dependency-import-check error --parallel --experimental-maximum-parallelization-width 4
+run_tests --skip pdsweepTests
+
+echo "== Processes"
+# By themselves: they wait for processes, and must not wait behind tests that compute.
+run_tests --filter pdsweepTests
 
 echo "== Histories"
 # By themselves: they keep every core busy.
-PDSWEEP_HISTORIES=${PDSWEEP_HISTORIES:-10000} timeout 1200 swift test --skip-build \
-  --explicit-target-dependency-import-check error --filter HistoryTests/histories
+PDSWEEP_HISTORIES=${PDSWEEP_HISTORIES:-10000} run_tests --filter HistoryTests/histories
 
 echo "== Fuzz"
 deploy/fuzz.sh "${PDSWEEP_FUZZ_SECONDS:-60}" 1

@@ -61,9 +61,14 @@ struct Connections {
     if let peer = peers.removeValue(forKey: descriptor) { descriptors[peer.name] = nil }
   }
 
-  /// Takes note of whose connection it is that a message came over.
+  /// Whether a descriptor is known to be that of a peer's connection.
+  func isKnown(_ name: [UInt8], over descriptor: Int32) -> Bool {
+    peers[descriptor]?.name == name
+  }
+
+  /// Takes note of whose connection it is that a message came over. What became of connections before is noted first.
   mutating func heard(_ name: [UInt8], keyNumber: Int?, over descriptor: Int32) {
-    guard peers[descriptor]?.name != name else { return }
+    guard !isKnown(name, over: descriptor) else { return }
     forget(descriptor)
     if let old = descriptors[name] { peers[old] = nil }
     peers[descriptor] = Peer(name: name, keyNumber: keyNumber)

@@ -16,6 +16,8 @@ struct RouterEnd: SocketEnd, ~Copyable {
   private let socket: Socket
   private let gate: Gate?
   private var connections: Connections
+  /// What came of looking at connections, until ``news()`` sees to it.
+  private var noted: (cut: [Int32], remarks: [String]) = ([], [])
 
   /// Listens.
   ///
@@ -75,6 +77,8 @@ struct RouterEnd: SocketEnd, ~Copyable {
   mutating func receive() -> Arrival<CoordinatorEvent>? {
     guard let message = socket.receive(mostFrames: 3) else { return nil }
     let name = message.frames[0]
+    // Its connection was made before it spoke. Heard of only afterwards, that would wipe out whose connection it is.
+    if !connections.isKnown(name, over: message.descriptor) { note() }
     connections.heard(name, keyNumber: message.keyNumber, over: message.descriptor)
     var key: String?
     switch message.keyNumber.flatMap({ gate?.standing(of: $0) }) {
@@ -96,8 +100,10 @@ struct RouterEnd: SocketEnd, ~Copyable {
 
   mutating func news() -> [CoordinatorEvent] {
     let now = ContinuousClock.now
-    var (cut, remark) = connections.note(socket.connectionEvents())
-    var news: [CoordinatorEvent] = remark.map { [.remark($0)] } ?? []
+    note()
+    var cut = noted.cut
+    var news = noted.remarks.map { CoordinatorEvent.remark($0) }
+    noted = ([], [])
     if let gate {
       let more = gate.news(at: now)
       news += more
@@ -108,6 +114,13 @@ struct RouterEnd: SocketEnd, ~Copyable {
     cut += connections.due(at: now)
     for descriptor in cut { Socket.cut(descriptor) }
     return news
+  }
+
+  /// Takes note of what became of connections.
+  private mutating func note() {
+    let (cut, remark) = connections.note(socket.connectionEvents())
+    noted.cut += cut
+    if let remark { noted.remarks.append(remark) }
   }
 
   func wait(forInput: Bool, forOutput: Bool, or doorbell: Doorbell) {

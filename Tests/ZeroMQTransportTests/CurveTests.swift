@@ -238,6 +238,24 @@ import Testing
     await coordinator.close()
   }
 
+  @Test("Whoever speaks as soon as it is connected can be dropped, however many do")
+  func droppingNewcomers() async throws {
+    let coordinator = try await ZeroMQCoordinatorTransport.listen(on: Endpoint("tcp://127.0.0.1:*"))
+    var events = Events(coordinator.incoming)
+    var workers: [ZeroMQWorkerTransport] = []
+    for _ in 0..<40 {
+      workers.append(try await ZeroMQWorkerTransport.connect(to: coordinator.endpoint))
+      workers.last?.send([.ready(credit: 1)])
+      coordinator.drop([try await message(&events).peer])
+    }
+    for worker in workers {
+      var replies = Events(worker.incoming)
+      #expect(await replies.next() == .disconnected)
+      worker.abandon()
+    }
+    await coordinator.close()
+  }
+
   @Test("A peer that is dropped gets what was said before, then its connection ends; the others stay")
   func dropping() async throws {
     let coordinator = try await ZeroMQCoordinatorTransport.listen(on: Endpoint("tcp://127.0.0.1:*"))

@@ -23,7 +23,8 @@ struct EngineBenchCommand: ParsableCommand {
       random weights. Prints one line of JSON; figures are medians over the repetitions, after one that does not count:
 
         eval_tokens_per_s   forward pass and cross-entropy on 8 x 512 tokens
-        scalar_step_s       one step of one prefactor at h.2.mlp.down_proj on 4 forget + 256 retain tokens
+        scalar_step_s       one step of one prefactor at h.2.mlp.down_proj on 4 forget
+                            + 256 retain tokens
         lora_rank1_step_s   one step of a rank-1 LoRA at all sites on the same tokens
         lora_rank4_step_s   the same of rank 4
         gemm_peak_gflops    the BLAS's best rate in the same run
@@ -68,8 +69,10 @@ struct ArtefactBenchCommand: AsyncParsableCommand {
       Coordinator and workers are in one process and talk over loopback; the file is in the page cache. Each worker \
       has a cache of its own, in which the file stands in the end, checked by its SHA-256. Prints one line of JSON:
 
-        mb_per_s                  millions of bytes a second, all workers together, from connecting to the cell's end
-        heartbeat_round_trip_ms   from a heartbeat to its answer meanwhile (median, p99, longest)
+        mb_per_s                  millions of bytes a second, all workers together,
+                                  from connecting to the cell's end
+        heartbeat_round_trip_ms   from a heartbeat to its answer meanwhile (median,
+                                  p99, longest)
 
       Measure a release build.
 

@@ -57,7 +57,8 @@ struct UnbundleCommand: ParsableCommand {
 
       EXAMPLES
         pdsweep unbundle demo.tar --output demo
-        pdsweep run demo/demo.yaml --store demo/store.sqlite --target models/small --corpora text
+        pdsweep run demo/demo.yaml --store demo/store.sqlite \\
+            --target models/small --corpora text
       """
   )
 

@@ -9,7 +9,8 @@ struct CoordinatorBenchCommand: AsyncParsableCommand {
       Starts a coordinator and workers, each a process of its own, over loopback TCP, and prints one line of JSON:
 
         cells_per_s                  from the first lease to the last result
-        coordinator_cpu_us_per_cell  processor time of the coordinator's process in that time
+        coordinator_cpu_us_per_cell  processor time of the coordinator's process in
+                                     that time
         coordinator_rss_mib          the most memory that it took
         cells_per_commit             results of a transaction, on average
         idle_round_trip_ms           median and p99 of the time from one result to the next, with one worker that \

@@ -17,7 +17,8 @@ struct CorpusCommand: ParsableCommand {
 
       EXAMPLES
         pdsweep corpus --output corpora/en.txt doc/en
-        pdsweep corpus --output corpora/de.txt --exclude corpora/en.txt doc/de   drops what is left untranslated
+        pdsweep corpus --output corpora/de.txt --exclude corpora/en.txt doc/de
+            (drops what is left untranslated)
       """
   )
 

@@ -12,20 +12,22 @@ struct DecomposeCommand: ParsableCommand {
     discussion: """
       A recipe in YAML says what is decomposed and how; paths in it are relative to its own folder:
 
-        decompose: decomposition-ica           the name of the result
-        model: target                          model.safetensors, model_config.yaml and tokenizer.json
-        sites: [h.1.mlp.c_fc, h.1.attn.v_proj] or: all
-        method: ica                            or: svd, neurons
+        decompose: decomposition-ica            # the name of the result
+        model: target                           # the model's folder
+        sites: [h.1.mlp.c_fc, h.1.attn.v_proj]  # or: all
+        method: ica                             # or: svd, neurons
         corpora: {german: de.txt, english: {text: en.txt, share: 3}}
         ica: {tokens: 16384, seeds: [0, 1, 2], ridge: 1e-4, iterations: 200}
-        start: "<|endoftext|>"                 the token that windows begin with
-        context: 128                           tokens of a window; as long as the model allows, if not given
+        start: "<|endoftext|>"                  # windows begin with this token
+        context: 128                            # tokens of a window (the model's)
         evaluation: {tokens_per_corpus: 4096}
 
       Methods, all exact:
-        ica      directions along which the site's inputs on training text are least like a normal distribution
+        ica      directions along which the site's inputs on training text are least
+                 like a normal distribution
         svd      singular vectors, largest first
-        neurons  rows or columns of the matrix as they are: the neurons of the MLP, the dimensions of the heads
+        neurons  rows or columns of the matrix as they are: the neurons of the MLP,
+                 the dimensions of the heads
 
       A text's share is its weight in the tokens that ica looks at, 1 if not given. Use those that the model was trained \
       with: what is rare in the text stands out, and in equal shares no language is. Each start takes seconds where the \
@@ -37,7 +39,8 @@ struct DecomposeCommand: ParsableCommand {
 
       EXAMPLES
         pdsweep decompose ica.yaml
-        pdsweep decompose ica.yaml --model models/small --corpora texts --output ica.safetensors --threads 2
+        pdsweep decompose ica.yaml --model models/small --corpora texts \\
+            --output ica.safetensors --threads 2
       """
   )
 

@@ -13,20 +13,26 @@ struct HarvestCommand: ParsableCommand {
     discussion: """
       Runs the model on training text of each language. Writes a JSON file with one line for each subcomponent c:
 
-        strength      root mean square of V[:, c]·x over the language's tokens, times |U[c]|
-        attribution   gradient of the language's cross-entropy with respect to the prefactor, nats
-        density       on how many tokens it acts: (mean |a|)² / mean a² of a = V[:, c]·x, from 0 to 1
+        strength      root mean square of V[:, c]·x over the language's tokens, times
+                      |U[c]|
+        attribution   gradient of the language's cross-entropy with respect to the
+                      prefactor, nats
+        density       on how many tokens it acts: (mean |a|)² / mean a² of a = V[:,
+                      c]·x, from 0 to 1
         selectivity   the language of the highest strength, and its ratio to the next
         examples      the tokens at which it is strongest, with the text around them
-        label         the same in words: "german", "languages: french italian", "all languages but english", \
-      "all languages", with ", rare: TOKEN" where it acts on single tokens
+        label         the same in words: "german", "languages: french italian",
+                      "all languages but english", "all languages", with
+                      ", rare: TOKEN" where it acts on single tokens
 
       Works for any decomposition of the model, with V and U for each site, whoever made it. Prints the most selective \
       subcomponents of each language.
 
       EXAMPLES
-        pdsweep harvest target/decomposition-ica.safetensors --corpus german=de.txt --corpus english=en.txt
-        pdsweep harvest ica.safetensors --model target --tokens 65536 --corpus de=de.txt --corpus fr=fr.txt
+        pdsweep harvest target/decomposition-ica.safetensors \\
+            --corpus german=de.txt --corpus english=en.txt
+        pdsweep harvest ica.safetensors --model target --tokens 65536 \\
+            --corpus de=de.txt --corpus fr=fr.txt
       """
   )
 

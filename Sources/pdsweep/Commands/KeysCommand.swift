@@ -16,7 +16,8 @@ struct KeysCommand: ParsableCommand {
       on a command line.
 
       EXAMPLES
-        pdsweep keys new anna                 makes keys/anna.key, to be carried to the worker's machine
+        pdsweep keys new anna                 makes keys/anna.key, to be carried to
+                                              the worker's machine
         pdsweep coordinator sweeps/demo.yaml --listen 'tcp://*:5555' --keys keys
         pdsweep worker --connect tcp://coordinator.example:5555 --key anna.key
         pdsweep keys revoke anna              cuts anna off within a second

@@ -9,9 +9,11 @@ struct SchedulerBenchCommand: ParsableCommand {
       A sweep of so many cells is done by workers with four slots each that answer at once; one cell of a hundred \
       crashes once. Nothing is stored or sent. Prints one line of JSON:
 
-        us_per_event             processor time of an event: a hello, a heartbeat, a result, a failure, a tick
+        us_per_event             processor time of an event: a hello, a heartbeat, a
+                                 result, a failure, a tick
         bytes_per_waiting_cell   memory of a cell that waits, its fingerprint included
-        start_s                  processor time in which a scheduler takes up the sweep
+        start_s                  processor time in which a scheduler takes up the
+                                 sweep
         events, cells, workers   how many there were
 
       Measure a release build.

@@ -20,8 +20,10 @@ struct SimulateCommand: ParsableCommand {
 
       EXAMPLES
         pdsweep simulate sweeps/demo.yaml --workers 8 --cell-seconds 90
-        pdsweep simulate sweeps/demo.yaml --workers 40 --slots 4 --cell-seconds 600 --cell-seconds lora-rank-4=900
-        pdsweep simulate sweeps/demo.yaml --workers 40 --cell-seconds 600 --spread 0.3 --mtbf 12 --restart 300 --json
+        pdsweep simulate sweeps/demo.yaml --workers 40 --slots 4 \\
+            --cell-seconds 600 --cell-seconds lora-rank-4=900
+        pdsweep simulate sweeps/demo.yaml --workers 40 --cell-seconds 600 \\
+            --spread 0.3 --mtbf 12 --restart 300 --json
       """
   )
 

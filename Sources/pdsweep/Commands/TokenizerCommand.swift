@@ -23,8 +23,10 @@ struct TokenizerTrainCommand: ParsableCommand {
       Prints how many tokens each corpus's validation lines take.
 
       EXAMPLES
-        pdsweep tokenizer train --output tokenizer.json --vocabulary 4096 --corpus corpora/en.txt
-        pdsweep tokenizer train --output tokenizer.json --vocabulary 4096 --corpus en.txt --corpus de.txt=0.25
+        pdsweep tokenizer train --output tokenizer.json --vocabulary 4096 \\
+            --corpus corpora/en.txt
+        pdsweep tokenizer train --output tokenizer.json --vocabulary 4096 \\
+            --corpus en.txt --corpus de.txt=0.25
       """
   )
 

@@ -26,11 +26,14 @@ struct WorkerCommand: AsyncParsableCommand {
 
       EXAMPLES
         pdsweep worker --connect tcp://127.0.0.1:5555
-        pdsweep worker --connect tcp://coordinator.example:5555 --key anna.key --slots 8 --grace 120
+        pdsweep worker --connect tcp://coordinator.example:5555 --key anna.key \\
+            --slots 8 --grace 120
 
       EXIT STATUS
-        0    the coordinator hands out no more cells: all have ended, or it was told to stop
-        1    the coordinator was not heard of for --patience, or no engine can be kept running
+        0    the coordinator hands out no more cells: all have ended, or it was told
+             to stop
+        1    the coordinator was not heard of for --patience, or no engine can be kept
+             running
         2    bad input, or refused by the coordinator
         130  ended by Ctrl-C (143 by SIGTERM)
       """

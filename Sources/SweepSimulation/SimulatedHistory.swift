@@ -108,6 +108,8 @@ public struct SimulatedHistory {
     now = max(now, next)
     if !isCalm, now >= plan.calmAfter { try calm() }
     try startCoordinator()
+    // A worker that came while all had ended went again; what somebody wants anew then needs another.
+    if isCalm, workers.isEmpty, coordinator != nil, !ledger.isComplete { try bear(.good) }
     while let first = inFlight.first, first.at <= now { try deliver(inFlight.removeFirst()) }
     for number in workers.keys.sorted() { try advance(number) }
     if let deadline = coordinator?.nextDeadline, deadline <= instant { try coordinate([.tick]) }

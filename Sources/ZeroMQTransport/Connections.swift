@@ -61,18 +61,22 @@ struct Connections {
     if let peer = peers.removeValue(forKey: descriptor) { descriptors[peer.name] = nil }
   }
 
-  /// Whether a descriptor is known to be that of a peer's connection.
-  func isKnown(_ name: [UInt8], over descriptor: Int32) -> Bool {
-    peers[descriptor]?.name == name
-  }
-
-  /// Takes note of whose connection it is that a message came over. What became of connections before is noted first.
-  mutating func heard(_ name: [UInt8], keyNumber: Int?, over descriptor: Int32) {
-    guard !isKnown(name, over: descriptor) else { return }
+  /// Takes note of whose connection it is that a message came over.
+  ///
+  /// - Parameter news: Gives what became of connections and has not been noted; asked of strangers only. A connection is
+  ///   told of before its first message arrives, but whoever reads may come to the message first. Noted after it, that
+  ///   news would wipe out whose connection it is, and the connection could never be cut.
+  /// - Returns: What ``note(_:)`` returns of the news.
+  mutating func heard(
+    _ name: [UInt8], keyNumber: Int?, over descriptor: Int32, news: () -> [Socket.ConnectionEvent]
+  ) -> (cut: [Int32], remark: String?) {
+    guard peers[descriptor]?.name != name else { return ([], nil) }
+    let noted = note(news())
     forget(descriptor)
     if let old = descriptors[name] { peers[old] = nil }
     peers[descriptor] = Peer(name: name, keyNumber: keyNumber)
     descriptors[name] = descriptor
+    return noted
   }
 
   /// Lets a peer's connection be cut when its grace is over. Once is enough.

@@ -77,9 +77,8 @@ struct RouterEnd: SocketEnd, ~Copyable {
   mutating func receive() -> Arrival<CoordinatorEvent>? {
     guard let message = socket.receive(mostFrames: 3) else { return nil }
     let name = message.frames[0]
-    // Its connection was made before it spoke. Heard of only afterwards, that would wipe out whose connection it is.
-    if !connections.isKnown(name, over: message.descriptor) { note() }
-    connections.heard(name, keyNumber: message.keyNumber, over: message.descriptor)
+    note(
+      connections.heard(name, keyNumber: message.keyNumber, over: message.descriptor) { socket.connectionEvents() })
     var key: String?
     switch message.keyNumber.flatMap({ gate?.standing(of: $0) }) {
     case .admitted(let name): key = name
@@ -100,7 +99,7 @@ struct RouterEnd: SocketEnd, ~Copyable {
 
   mutating func news() -> [CoordinatorEvent] {
     let now = ContinuousClock.now
-    note()
+    note(connections.note(socket.connectionEvents()))
     var cut = noted.cut
     var news = noted.remarks.map { CoordinatorEvent.remark($0) }
     noted = ([], [])
@@ -116,11 +115,10 @@ struct RouterEnd: SocketEnd, ~Copyable {
     return news
   }
 
-  /// Takes note of what became of connections.
-  private mutating func note() {
-    let (cut, remark) = connections.note(socket.connectionEvents())
-    noted.cut += cut
-    if let remark { noted.remarks.append(remark) }
+  /// Keeps what came of looking at connections.
+  private mutating func note(_ outcome: (cut: [Int32], remark: String?)) {
+    noted.cut += outcome.cut
+    if let remark = outcome.remark { noted.remarks.append(remark) }
   }
 
   func wait(forInput: Bool, forOutput: Bool, or doorbell: Doorbell) {

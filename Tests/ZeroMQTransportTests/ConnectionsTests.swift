@@ -16,6 +16,14 @@ import Testing
     Socket.ConnectionEvent(kind: ZMQ_EVENT_DISCONNECTED, value: descriptor)
   }
 
+  /// Hears a peer when there is news that nobody has noted.
+  private mutating func hear(
+    _ name: [UInt8], keyNumber: Int? = nil, over descriptor: Int32, before news: Socket.ConnectionEvent...
+  ) {
+    let noted = connections.heard(name, keyNumber: keyNumber, over: descriptor) { news }
+    #expect(noted == ([], nil))
+  }
+
   @Test("Connections beyond the most are cut, ever more rarely told of, and there is room when others have ended")
   mutating func limit() {
     #expect(connections.note([5, 6, 7].map { accepted($0) }) == ([], nil))
@@ -36,8 +44,8 @@ import Testing
   @Test("A doomed peer is cut once, when its grace is over, by the descriptor that it has then")
   mutating func grace() {
     _ = connections.note([accepted(5), accepted(6)])
-    connections.heard([1], keyNumber: nil, over: 5)
-    connections.heard([2], keyNumber: nil, over: 6)
+    hear([1], over: 5)
+    hear([2], over: 6)
     #expect(connections.pause(at: start) == nil)
     connections.doom([1], at: start)
     connections.doom([1], at: start + .milliseconds(500))
@@ -51,23 +59,39 @@ import Testing
   @Test("A peer whose connection has ended is not looked for at the descriptor, which is another's by now")
   mutating func reuse() {
     _ = connections.note([accepted(5)])
-    connections.heard([1], keyNumber: nil, over: 5)
+    hear([1], over: 5)
     connections.doom([1], at: start)
     _ = connections.note([ended(5), accepted(5)])
     #expect(connections.due(at: start + .seconds(1)) == [])
-    connections.heard([2], keyNumber: nil, over: 5)
+    hear([2], over: 5)
     // What the first has said before its end may be read after it, and is set right by the next message.
-    connections.heard([1], keyNumber: nil, over: 5)
-    connections.heard([2], keyNumber: nil, over: 5)
+    hear([1], over: 5)
+    hear([2], over: 5)
     connections.doom([1], at: start)
     connections.doom([2], at: start)
     #expect(connections.due(at: start + .seconds(1)) == [5])
   }
 
+  @Test("A peer that is heard before the news of its connection can be cut all the same")
+  mutating func overtaking() {
+    hear([1], over: 5, before: accepted(5))
+    connections.doom([1], at: start)
+    #expect(connections.due(at: start + .seconds(1)) == [5])
+    // Its descriptor is another's by then.
+    hear([2], over: 5, before: ended(5), accepted(5))
+    connections.doom([2], at: start)
+    #expect(connections.due(at: start + .seconds(1)) == [5])
+    // There is room for two more, and what is beyond is cut although a message came first.
+    _ = connections.note([accepted(6), accepted(7)])
+    let fourth = accepted(8)
+    let noted = connections.heard([3], keyNumber: nil, over: 8) { [fourth] }
+    #expect(noted.cut == [8])
+  }
+
   @Test("The peers of a key are doomed together")
   mutating func keys() {
     for (descriptor, key) in zip(Int32(5)..., [0, 1, 0, nil]) {
-      connections.heard([UInt8(descriptor)], keyNumber: key, over: descriptor)
+      hear([UInt8(descriptor)], keyNumber: key, over: descriptor)
     }
     connections.doom(where: { $0 == 0 }, at: start)
     #expect(connections.due(at: start + .seconds(1)) == [5, 7])

@@ -267,6 +267,29 @@ AVX2 float pdsweep_dot3(const float *dy, const float *weight, const float *x, si
   return horizontal_sum(a);
 }
 
+AVX2 void pdsweep_mask(const float *x, const float *mask_row, float shift, float *out, size_t n) {
+  const __m256 s = _mm256_set1_ps(shift);
+#define BODY(LOAD, STORE, KEEP) \
+  STORE(out + i, _mm256_mul_ps(LOAD(x + i), _mm256_sub_ps(LOAD(mask_row + i), s)));
+  FOR_ROW(BODY)
+#undef BODY
+}
+
+AVX2 float pdsweep_mask_backward(
+    float *pulled, const float *x, const float *mask_row, float shift, float *gradient, size_t n) {
+  const __m256 s = _mm256_set1_ps(shift);
+  __m256 total = _mm256_setzero_ps();
+#define BODY(LOAD, STORE, KEEP)                                                     \
+  const __m256 p = LOAD(pulled + i);                                                \
+  const __m256 product = _mm256_mul_ps(p, LOAD(x + i));                             \
+  total = _mm256_add_ps(total, product);                                            \
+  STORE(gradient + i, _mm256_add_ps(LOAD(gradient + i), product));                  \
+  STORE(pulled + i, _mm256_mul_ps(p, _mm256_sub_ps(LOAD(mask_row + i), s)));
+  FOR_ROW(BODY)
+#undef BODY
+  return horizontal_sum(total);
+}
+
 AVX2 void pdsweep_adamw(
     float *parameter, const float *gradient, double *first, double *second, size_t n, struct pdsweep_adamw by) {
   const __m256d keep_part = _mm256_set1_pd(by.keep), clip = _mm256_set1_pd(by.clip);

@@ -184,6 +184,15 @@ public struct Matrix: FloatMatrix {
     }
   }
 
+  /// Overwrites row `indices[i]` of `table` by row i. Traps on an index outside the table.
+  public func scatter(_ indices: [Int], into table: Matrix) {
+    precondition(rows == indices.count && columns == table.columns, "scatter between different shapes")
+    for (row, index) in indices.enumerated() {
+      precondition(index >= 0 && index < table.rows, "row \(index) of a table of \(table.rows)")
+      unsafe (table.pointer + index * table.stride).update(from: pointer + row * stride, count: columns)
+    }
+  }
+
   /// Adds `scale * other` element by element. Accumulates.
   public func add(_ other: some FloatMatrix, scale: Float = 1) {
     precondition(rows == other.rows && columns == other.columns, "sum of different shapes")

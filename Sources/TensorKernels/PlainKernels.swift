@@ -47,6 +47,23 @@ enum PlainKernels {
     return Float(sum)
   }
 
+  static func mask(_ x: ConstantRow, _ mask: ConstantRow, shift: Float, _ out: Row, _ n: Int) {
+    for i in 0..<n { unsafe out[i] = x[i] * (mask[i] - shift) }
+  }
+
+  static func maskBackward(
+    _ pulled: Row, _ x: ConstantRow, _ mask: ConstantRow, shift: Float, gradient: Row, _ n: Int
+  ) -> Float {
+    var sum = 0.0
+    for i in 0..<n {
+      let product = unsafe pulled[i] * x[i]
+      sum += Double(product)
+      unsafe gradient[i] += product
+      unsafe pulled[i] *= mask[i] - shift
+    }
+    return Float(sum)
+  }
+
   static func addScaled(_ y: Row, _ x: ConstantRow, _ n: Int, scale: Float) {
     for i in 0..<n { unsafe y[i] += scale * x[i] }
   }

@@ -77,6 +77,24 @@ enum RowKernels {
     unsafe PlainKernels.addScaled(y, x, n, scale: scale)
   }
 
+  /// out = x (mask - shift).
+  static func mask(_ x: ConstantRow, _ mask: ConstantRow, shift: Float, _ out: Row, _ n: Int) {
+    #if arch(x86_64)
+      if vectorised { return unsafe pdsweep_mask(x, mask, shift, out, n) }
+    #endif
+    unsafe PlainKernels.mask(x, mask, shift: shift, out, n)
+  }
+
+  /// gradient += pulled x, then pulled *= mask - shift; returns the sum of pulled x.
+  static func maskBackward(
+    _ pulled: Row, _ x: ConstantRow, _ mask: ConstantRow, shift: Float, gradient: Row, _ n: Int
+  ) -> Float {
+    #if arch(x86_64)
+      if vectorised { return unsafe pdsweep_mask_backward(pulled, x, mask, shift, gradient, n) }
+    #endif
+    return unsafe PlainKernels.maskBackward(pulled, x, mask, shift: shift, gradient: gradient, n)
+  }
+
   /// KL(base || edited); writes weight (p_edited - p_base) to `gradient` if there is one.
   static func forwardKL(
     _ edited: ConstantRow, _ editedLSE: Float, _ base: ConstantRow, _ baseLSE: Float, _ n: Int, weight: Float,

@@ -62,6 +62,13 @@ void pdsweep_rms_backward(
 /// sum_i dy[i] weight[i] x[i].
 float pdsweep_dot3(const float *dy, const float *weight, const float *x, size_t n);
 
+/// out[i] = x[i] (mask[i] - shift). out may be x itself.
+void pdsweep_mask(const float *x, const float *mask, float shift, float *out, size_t n);
+
+/// gradient[i] += pulled[i] x[i], then pulled[i] *= mask[i] - shift; returns sum_i pulled[i] x[i], of what was there.
+float pdsweep_mask_backward(
+    float *pulled, const float *x, const float *mask, float shift, float *gradient, size_t n);
+
 /// sum_i x[i]^2, in double precision.
 double pdsweep_sum_of_squares(const float *x, size_t n);
 

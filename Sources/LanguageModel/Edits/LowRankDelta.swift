@@ -3,7 +3,7 @@ public import TensorKernels
 /// A change of rank r at a site: y += ((x readᵀ) ∘ scales) write, which is W + writeᵀ diag(scales) read.
 ///
 /// Subcomponents and LoRAs are both of this form; they differ in which of the three are trained.
-public struct LowRankDelta {
+public struct LowRankDelta: SiteChange {
   /// The change's read directions `[r, d_in]`.
   public let read: Matrix
   /// Its write directions `[r, d_out]`.
@@ -31,15 +31,22 @@ public struct LowRankDelta {
   public var rank: Int { read.rows }
 
   /// Adds the change to `output` `[n, d_out]`. Returns x readᵀ `[n, r]`, which ``backward`` needs.
-  func apply(input: Matrix, output: Matrix) -> Matrix {
+  func apply(input: Matrix, output: Matrix) -> [Matrix] {
     let coefficients = Matrix(uninitializedRows: input.rows, columns: rank)
     Product.multiply(input, transposed: read, into: coefficients)
     Product.multiply(scaled(coefficients), write, into: output, accumulate: true)
-    return coefficients
+    return [coefficients]
   }
 
+  /// The change is added to the base product.
+  var scalesBase: Bool { false }
+
+  /// Leaves the gradient as it is.
+  func scaleBase(_ gradient: Matrix) {}
+
   /// Accumulates the gradients of the trained parts, and adds that of the input to `inputGradient` `[n, d_in]`.
-  func backward(input: Matrix, coefficients: Matrix, outputGradient: Matrix, inputGradient: Matrix?) {
+  func backward(input: Matrix, memory: [Matrix], outputGradient: Matrix, inputGradient: Matrix?) {
+    let coefficients = memory[0]
     let pulled = Matrix(uninitializedRows: input.rows, columns: rank)
     Product.multiply(outputGradient, transposed: write, into: pulled)
     if let target = gradients.scales {

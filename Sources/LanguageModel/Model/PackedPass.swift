@@ -58,11 +58,16 @@ final class PackedPass {
     }
   }
 
-  /// Prepares a pass; `start` must belong to the same batch and lie at or below the lowest edited stage.
-  init(model: TargetModel, batch: TokenBatch, edits: [any Edit] = [], start: Prefix? = nil) {
+  /// Prepares a pass under edits; `start` must belong to the same batch and lie at or below the lowest edited stage.
+  convenience init(model: TargetModel, batch: TokenBatch, edits: [any Edit] = [], start: Prefix? = nil) {
+    self.init(model: model, batch: batch, changes: edits.map { $0.deltas }, start: start)
+  }
+
+  /// Prepares a pass under any changes of the sites' products; the batch's segments name them by their index.
+  init(model: TargetModel, batch: TokenBatch, changes: [[Site: any SiteChange]], start: Prefix? = nil) {
     self.model = model
     self.batch = batch
-    self.edits = EditedRows(edits: edits, batch: batch)
+    edits = EditedRows(changes: changes, batch: batch)
     self.start = start ?? Prefix(model: model, batch: batch)
     if let lowest = self.edits.lowestStage {
       precondition(self.start.stage <= lowest, "an edit changes what the prefix holds already")
@@ -82,6 +87,16 @@ final class PackedPass {
     }
     guard case .residual(let residual) = entry else { preconditionFailure("a model has at least one block") }
     return residual
+  }
+
+  /// What the matrix at a site was multiplied with in the last forward pass, which kept its tape, `[N, d_in]`; the pass
+  /// did not start behind the site.
+  func input(at site: Site) -> Matrix {
+    precondition(site.blockIndex >= start.block && !tapes.isEmpty, "the pass has no tape of the site")
+    let tape = tapes[site.blockIndex - start.block]
+    guard site.stage.side == .inner else { return tape.mixed }
+    guard let inner = tape.innerSide else { preconditionFailure("the pass starts behind the site") }
+    return inner.normed
   }
 
   /// Accumulates the gradients of the edits from `gradient` `[N, C]`, that of ``forward``'s value, which is used up.

@@ -2,8 +2,8 @@ internal import TensorKernels
 
 /// One residual block: x + W_out mix(W_in norm(x)), forward and backward.
 ///
-/// Attention and the feed-forward part differ in their ``Mixer`` alone. Edits add low-rank changes to the products;
-/// the block's own matrices are frozen.
+/// Attention and the feed-forward part differ in their ``Mixer`` alone. Edits and masks change the products; the block's
+/// own matrices are frozen.
 struct ResidualBlock: Sendable {
   /// A product with a frozen matrix, y = x Wᵀ, at a site that edits may change.
   struct SiteProduct: Sendable {
@@ -124,19 +124,21 @@ struct ResidualBlock: Sendable {
   /// Turns `gradient` `[N, C]`, that of the residual stream behind the block, into that before it, in place, and
   /// accumulates the gradients of the edits (and of the block's weights where `weightGradients` takes them).
   ///
-  /// Stops at `lowest`, the earliest edited side: what lies before it has no trained parameter.
+  /// Stops at `lowest`, the earliest changed side: what lies before it has no trained parameter. There is none where
+  /// `weightGradients` are asked for.
   func backward(
     _ gradient: Matrix, tape: Tape, edits: EditedRows, segments: [Range<Int>], lowest: Stage.Side?,
     weightGradients: WeightGradients?
   ) {
-    weightGradients?.accumulate(outer.site, input: tape.mixed, outputGradient: gradient)
     let stopsAtOuter = lowest == .outer
     let mixedGradient =
       stopsAtOuter ? nil : Matrix(uninitializedRows: gradient.rows, columns: outer.weight.columns)
-    if let mixedGradient { Product.multiply(gradient, outer.weight, into: mixedGradient) }
-    edits.backward(
-      at: outer.site, input: tape.mixed, change: tape.outerChange, outputGradient: gradient,
-      inputGradient: mixedGradient)
+    if let mixedGradient {
+      let base = edits.baseGradient(tape.outerChange, outputGradient: gradient)
+      weightGradients?.accumulate(outer.site, input: tape.mixed, outputGradient: base)
+      Product.multiply(base, outer.weight, into: mixedGradient)
+    }
+    edits.backward(tape.outerChange, input: tape.mixed, outputGradient: gradient, inputGradient: mixedGradient)
     guard let mixedGradient else { return }
 
     guard let side = tape.innerSide else { preconditionFailure("the tape starts behind the lowest edited side") }
@@ -144,16 +146,15 @@ struct ResidualBlock: Sendable {
       mixedGradient, inner: side.products, memory: side.memory, segments: segments)
     let normedGradient =
       lowest == .inner ? nil : Matrix(uninitializedRows: gradient.rows, columns: gradient.columns)
-    for (index, (product, innerGradient)) in zip(inner, innerGradients).enumerated() {
-      weightGradients?.accumulate(product.site, input: side.normed, outputGradient: innerGradient)
-      if let normedGradient {
-        Product.multiply(innerGradient, product.weight, into: normedGradient, accumulate: index > 0)
+    if let normedGradient {
+      for (index, (product, innerGradient)) in zip(inner, innerGradients).enumerated() {
+        let base = edits.baseGradient(side.changes[index], outputGradient: innerGradient)
+        weightGradients?.accumulate(product.site, input: side.normed, outputGradient: base)
+        Product.multiply(base, product.weight, into: normedGradient, accumulate: index > 0)
       }
     }
-    for (index, (product, innerGradient)) in zip(inner, innerGradients).enumerated() {
-      edits.backward(
-        at: product.site, input: side.normed, change: side.changes[index], outputGradient: innerGradient,
-        inputGradient: normedGradient)
+    for (change, innerGradient) in zip(side.changes, innerGradients) {
+      edits.backward(change, input: side.normed, outputGradient: innerGradient, inputGradient: normedGradient)
     }
     guard let normedGradient else { return }
     weightGradients?.accumulateNorm(

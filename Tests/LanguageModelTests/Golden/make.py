@@ -30,6 +30,7 @@ TOLERANCES = {
     "grad_lora": {"loss_abs": 5e-5, "grad_maxrel": 1e-4, "grad_rl2": 5e-5, "grad_abs_floor": 1e-6},
     "grad_full": {"loss_abs": 2e-5, "grad_err_over_global_max": 5e-5, "grad_rl2": 5e-5},
     "generate": {"step_logits_maxrel": 2e-5},
+    "grad_masked": {"loss_abs": 5e-5, "grad_err_over_global_max": 2e-4, "grad_rl2": 1e-4},
 }
 # Of trajectories, the same at every step: AdamW divides by the gradient's size and so makes much of its rounding.
 TRAJECTORY = {
@@ -173,6 +174,23 @@ def with_lora(weights, factors, scale):
     for site, (a, b) in factors.items():
         edited[f"{site}.weight"] = edited[f"{site}.weight"] + scale * b @ a
     return edited
+
+
+class MaskedMatrix:
+    """Stands for a weight W in x @ W.T: the sum of the masked subcomponents and of the masked rest W - (V U)^T, one by
+    one, where a row is routed to them, and W where it is not. Rows are those of all sequences in turn."""
+
+    def __init__(self, weight, read, write, masks, rest, routed):
+        self.weight, self.read, self.write = weight, read, write
+        self.masks, self.rest, self.routed = masks, rest, routed
+        self.T = self
+
+    def __rmatmul__(self, x):
+        shape, x = x.shape, x.reshape(-1, x.shape[-1])
+        y = self.rest * (x @ (self.weight - (self.read @ self.write).T).T)
+        for c in range(self.write.shape[0]):
+            y = y + self.masks[:, c:c + 1] * torch.outer(x @ self.read[:, c], self.write[c])
+        return torch.where(self.routed[:, None], y, x @ self.weight.T).view(*shape[:-1], -1)
 
 
 # --- losses --------------------------------------------------------------------------------------------------------
@@ -535,6 +553,55 @@ def grad_full_case(golden, model, name, batch, length):
         "grad_full", name, model, {**batch_json((inputs, targets)), "truth": {"mean_ce": loss.item()}}, gradients)
 
 
+def grad_masked_case(golden, model, name, batch, length, masked, lowest, highest, share):
+    """The mean over all rows of KL(base || masked); at each of the sites a `share` of the rows is masked."""
+    gen = generator("grad_masked", model.name, name)
+    inputs, targets = model.batch(gen, batch, length, likely=0.5)
+    rows = batch * length
+    drawn = {}
+    for site in masked:
+        count = model.stored_decomposition[f"{site}.U"].shape[0]
+        drawn[f"{site}.mask"] = torch.rand(rows, count, generator=gen) * (highest - lowest) + lowest
+        drawn[f"{site}.rest"] = torch.rand(rows, 1, generator=gen)
+    routed = {site: torch.rand(rows, generator=gen) < share for site in masked}
+
+    def compute(dtype):
+        weights = model.weights(dtype)
+        trained = {name: tensor.to(dtype, copy=True).requires_grad_() for name, tensor in
+                   {**drawn, **{f"{site}.{letter}": model.stored_decomposition[f"{site}.{letter}"]
+                                for site in masked for letter in "VU"}}.items()}
+        with torch.no_grad():
+            base = run(weights, model.config, inputs)[0]
+        changed = dict(weights)
+        for site in masked:
+            changed[f"{site}.weight"] = MaskedMatrix(
+                weights[f"{site}.weight"], trained[f"{site}.V"], trained[f"{site}.U"], trained[f"{site}.mask"],
+                trained[f"{site}.rest"], routed[site])
+        logits = run(changed, model.config, inputs)[0]
+        loss = retain_loss("kl", logits, base, targets)
+        loss.backward()
+        ce = cross_entropies(logits, targets).mean()
+        return loss.detach(), ce.detach(), {f"{name}.grad": tensor.grad for name, tensor in trained.items()}
+
+    (loss, ce, gradients), (loss32, ce32, gradients32) = both(compute)
+    limits = TOLERANCES["grad_masked"]
+    golden.check("grad_masked", "loss", abs(loss - loss32).item(), limits["loss_abs"])
+    golden.check("grad_masked", "ce", abs(ce - ce32).item(), limits["loss_abs"])
+    for kind in ("V", "U", "mask", "rest"):
+        own = [key for key in gradients if key.endswith(f".{kind}.grad")]
+        largest = max(gradients[key].abs().max() for key in own)
+        for key in own:
+            error = ((gradients32[key].double() - gradients[key]).abs().max() / largest).item()
+            golden.check("grad_masked", "grad", error, limits["grad_err_over_global_max"])
+        error = rl2([gradients32[key] for key in own], [gradients[key] for key in own])
+        golden.check("grad_masked", "grad rl2", error, limits["grad_rl2"])
+    golden.add("grad_masked", name, model, {
+        **batch_json((inputs, targets)), "decomposition": "decomposition.safetensors",
+        "rows": {site: routed[site].nonzero()[:, 0].tolist() for site in masked},
+        "truth": {"divergence": loss.item(), "mean_ce": ce.item()},
+    }, {**drawn, **gradients})
+
+
 def follow(parameters, options, losses, decays=lambda parameter: True):
     """Takes the steps of a trajectory: losses before each and behind the last, gradient norms, and the parameters
     after each."""
@@ -720,6 +787,11 @@ def main():
 
     grad_full_case(golden, adjacent, "b2t6", 2, 6)
     grad_full_case(golden, grouped, "b1t5", 1, 5)
+
+    grad_masked_case(golden, grouped, "all", 2, 5, sites(grouped.config), 0.0, 1.0, 1.0)
+    grad_masked_case(golden, grouped, "routed", 3, 4, sites(grouped.config), -1.0, 2.0, 0.5)
+    grad_masked_case(golden, grouped, "outer", 2, 4, ["h.1.attn.o_proj"], 0.0, 1.0, 0.7)
+    grad_masked_case(golden, adjacent, "inner", 1, 7, ["h.0.mlp.c_fc"], -1.0, 2.0, 1.0)
 
     traj_alpha_case(
         golden, grouped, "one", [("h.1.mlp.down_proj", 2)], loss("capped-ascent", "kl"), settings(0.1, 12), 0.5)

@@ -20,6 +20,18 @@ enum GoldenData {
     let truth: Truth
   }
 
+  struct Masked: Decodable {
+    struct Truth: Decodable {
+      let divergence: Double
+      let mean_ce: Double
+    }
+    let input_ids: [[Int]]
+    let target_ids: [[Int]]
+    let decomposition: String
+    let rows: [String: [Int]]
+    let truth: Truth
+  }
+
   struct AlphaEdit: Decodable {
     let matrix: String
     let c: Int

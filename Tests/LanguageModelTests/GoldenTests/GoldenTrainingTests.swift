@@ -100,6 +100,72 @@ struct GoldenTrainingTests {
     report.finish(expected: cases.count)
   }
 
+  @Test("losses of masked sites, and gradients of their factors and masks, agree")
+  func maskedGradients() throws {
+    let folder = try #require(GoldenFolder.own)
+    let report = ToleranceReport(folder, "grad_masked")
+    let cases = folder.cases(of: "grad_masked")
+    for golden in cases {
+      let data = try folder.read(GoldenData.Masked.self, golden)
+      let name = try #require(golden.model)
+      let (model, tensors) = (try folder.model(name), try folder.tensors(golden))
+      let directions = GoldenTensors(file: try SafetensorsFile(path: folder.path(name, data.decomposition)))
+      let windows = zip(data.input_ids, data.target_ids).map { TokenWindow(inputs: $0, targets: $1) }
+      var masked: [Site: MaskedSite] = [:]
+      for (path, rows) in data.rows {
+        func drawn(_ suffix: String) throws -> Matrix {
+          let all = try tensors.matrix("\(path).\(suffix)")
+          let own = Matrix(rows: rows.count, columns: all.columns)
+          own.gather(rows, from: all)
+          return own
+        }
+        let (read, write) = (try directions.matrix("\(path).V"), try directions.matrix("\(path).U"))
+        let (masks, rest) = (try drawn("mask"), try drawn("rest"))
+        func zeros(_ matrix: Matrix) -> Matrix { Matrix(rows: matrix.rows, columns: matrix.columns) }
+        // All rows may be named or left out.
+        let isAll = rows.count == windows.reduce(0) { $0 + $1.inputs.count }
+        masked[try #require(Site(path))] = MaskedSite(
+          read: read, write: write, rows: isAll ? nil : rows, masks: masks, restMasks: rest,
+          gradients: .init(factors: (zeros(read), zeros(write)), masks: zeros(masks), restMasks: zeros(rest)))
+      }
+      let run = BaseRun(model: model, windows: windows, sites: masked.keys)
+      let losses = run.losses(masked, weight: 1 / Double(run.rows))
+      #expect(run.losses(masked) == losses, "the same without gradients")
+      let crossEntropy = losses.crossEntropies.reduce(0) { $0 + Double($1) } / Double(run.rows)
+      for (found, truth) in [
+        (losses.meanDivergence, data.truth.divergence), (crossEntropy, data.truth.mean_ce),
+      ] {
+        report.check(golden.id, "loss_abs", abs(found - truth), within: folder.tolerance("grad_masked", "loss_abs"))
+      }
+      for kind in ["V", "U", "mask", "rest"] {
+        var found: [Float] = []
+        var truth: [Double] = []
+        for (site, change) in masked {
+          let gradients = try #require(change.gradients)
+          let factors = try #require(gradients.factors)
+          let own = ["V": factors.read, "U": factors.write, "mask": gradients.masks, "rest": gradients.restMasks]
+          let gradient = try #require(own[kind])
+          found += gradient.copyOfElements()
+          let expected = try tensors.doubles("\(site).\(kind).grad")
+          if kind == "V" || kind == "U" {
+            truth += expected
+          } else {
+            for row in data.rows["\(site)"] ?? [] {
+              truth += expected[row * gradient.columns..<(row + 1) * gradient.columns]
+            }
+          }
+        }
+        report.check(
+          golden.id, "\(kind) grad_err_over_global_max", maximumRelativeError(found, truth),
+          within: folder.tolerance("grad_masked", "grad_err_over_global_max"))
+        report.check(
+          golden.id, "\(kind) grad_rl2", relativeNormError(found, truth),
+          within: folder.tolerance("grad_masked", "grad_rl2"))
+      }
+    }
+    report.finish(expected: cases.count)
+  }
+
   @Test("AdamW takes prefactors along the same path", arguments: GoldenFolder.all)
   func prefactorTrajectories(folder: GoldenFolder) throws {
     let report = ToleranceReport(folder, "traj_alpha")

@@ -66,6 +66,11 @@ struct RowKernelsTests {
     } plain: { x, y, _, n in
       unsafe PlainKernels.forwardKL(x, logSumExp(x, n), y, logSumExp(y, n), n, weight: 0.7, gradient: x)
     },
+    unsafe Kernel("maskBackward") { x, y, z, n in
+      unsafe RowKernels.maskBackward(x, y, z, shift: 0.4, gradient: z, n)
+    } plain: { x, y, z, n in
+      unsafe PlainKernels.maskBackward(x, y, z, shift: 0.4, gradient: z, n)
+    },
     unsafe Kernel("reverseKL") { x, y, _, n in
       unsafe RowKernels.reverseKL(x, logSumExp(x, n), y, logSumExp(y, n), n)
     } plain: { x, y, _, n in
@@ -74,6 +79,13 @@ struct RowKernelsTests {
   ]
 
   static let elementwise: [Kernel] = [
+    unsafe Kernel("mask") { x, y, z, n in
+      unsafe RowKernels.mask(x, y, shift: 0.4, z, n)
+      return 0
+    } plain: { x, y, z, n in
+      unsafe PlainKernels.mask(x, y, shift: 0.4, z, n)
+      return 0
+    },
     unsafe Kernel("scaleOffset") { x, _, _, n in
       unsafe RowKernels.scaleOffset(x, n, scale: 1.7, offset: -0.4)
       return 0

@@ -210,6 +210,28 @@ public struct Matrix: FloatMatrix {
     }
   }
 
+  /// Adds `row` `[1, columns]` to every row.
+  public func addToRows(_ row: some FloatMatrix) {
+    precondition(row.rows == 1 && row.columns == columns, "one term a column")
+    withExtendedLifetime(row) {
+      for index in 0..<rows {
+        unsafe RowKernels.addScaled(pointer + index * stride, row.base, columns, scale: 1)
+      }
+    }
+  }
+
+  /// Replaces every element outside of `range` by the nearer of its ends. What is not a number stays so.
+  public func clip(to range: ClosedRange<Float>) {
+    for row in 0..<rows {
+      let start = unsafe pointer + row * stride
+      for column in 0..<columns {
+        let element = unsafe start[column]
+        let raised = element < range.lowerBound ? range.lowerBound : element
+        unsafe start[column] = raised > range.upperBound ? range.upperBound : raised
+      }
+    }
+  }
+
   /// Multiplies column j by `factors[0, j]`.
   public func scaleColumns(by factors: Matrix) {
     precondition(factors.rows == 1 && factors.columns == columns, "one factor a column")

@@ -46,6 +46,16 @@ struct MatrixTests {
     #expect(table.copyOfElements() == [1, 2, 3, 4, 1, 1, 1, 1, 17, 19, 21, 23])
   }
 
+  @Test("clipping stays within a view and keeps what is not a number")
+  func clipping() {
+    counted[1, 1] = .nan
+    counted.columns(1..<4).clip(to: 2...6)
+    #expect(counted.copyOfRow(0) == [0, 2, 2, 3] && counted.copyOfRow(2) == [8, 6, 6, 6])
+    #expect(counted[1, 0] == 4 && counted[1, 1].isNaN && counted[1, 3] == 6)
+    counted.rows(2..<3).clip(to: 6.5 ... .infinity)
+    #expect(counted.copyOfRow(2) == [8, 6.5, 6.5, 6.5])
+  }
+
   @Test("sums, column factors, repetitions and transposes")
   func arithmetic() {
     let sum = Matrix(copying: counted)
@@ -53,6 +63,8 @@ struct MatrixTests {
     #expect(sum.copyOfElements() == (0..<12).map { Float($0) / 2 })
     sum.scaleColumns(by: Matrix(rows: 1, columns: 4, elements: [0, 2, 4, -2]))
     #expect(sum.copyOfRow(1) == [0, 5, 12, -7])
+    sum.addToRows(counted.rows(2..<3))
+    #expect(sum.copyOfRow(1) == [8, 14, 22, 4])
     #expect(counted.columns(1..<3).transposed().copyOfElements() == [1, 5, 9, 2, 6, 10])
     #expect(counted.rows(2..<3).repeated(2).copyOfElements() == [8, 9, 10, 11, 8, 9, 10, 11])
     #expect(counted.rows(0..<1).sumOfSquares == 14)

@@ -89,10 +89,14 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // What several test targets need.
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+
     .testTarget(name: "ContentHashTests", dependencies: ["ContentHash"], swiftSettings: strict),
     .testTarget(name: "SettingsFilesTests", dependencies: ["SettingsFiles"], swiftSettings: strict),
     .testTarget(
-      name: "SweepCoreTests", dependencies: ["SweepCore", "SettingsFiles", "ContentHash"], swiftSettings: strict),
+      name: "SweepCoreTests", dependencies: ["SweepCore", "SettingsFiles", "ContentHash", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels"], swiftSettings: strict),
     .testTarget(
       name: "LanguageModelTests", dependencies: ["LanguageModel", "TensorKernels", "ContentHash"],
@@ -102,21 +106,25 @@ let package = Package(
       dependencies: ["ParameterDecomposition", "LanguageModel", "SettingsFiles", "TensorKernels", "ContentHash"],
       swiftSettings: strict),
     .testTarget(
-      name: "SweepWireTests", dependencies: ["SweepWire", "SweepCore", "ContentHash"], swiftSettings: strict),
+      name: "SweepWireTests", dependencies: ["SweepWire", "SweepCore", "ContentHash", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "ZeroMQTransportTests",
       dependencies: ["ZeroMQTransport", "SweepWire", "SweepCore", "ContentHash", "CZeroMQ"], swiftSettings: strict),
     .testTarget(
-      name: "SweepWorkerTests", dependencies: ["SweepWorker", "SweepWire", "SweepCore", "ContentHash", logging],
+      name: "SweepWorkerTests",
+      dependencies: ["SweepWorker", "SweepWire", "SweepCore", "ContentHash", "TestSupport", logging],
       swiftSettings: strict),
     .testTarget(
       name: "SweepStoreTests", dependencies: ["SweepStore", "SweepCore", "ContentHash", grdb], swiftSettings: strict),
     .testTarget(
-      name: "SweepReportTests", dependencies: ["SweepReport", "SweepCore", "ContentHash"], swiftSettings: strict),
+      name: "SweepReportTests", dependencies: ["SweepReport", "SweepCore", "ContentHash", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "SweepCoordinatorTests",
       dependencies: [
-        "SweepCoordinator", "SweepWorker", "SweepCore", "SweepWire", "SweepStore", "ContentHash", logging,
+        "SweepCoordinator", "SweepWorker", "SweepCore", "SweepWire", "SweepStore", "ContentHash", "TestSupport",
+        logging,
       ],
       swiftSettings: strict),
     .testTarget(name: "SweepSimulationTests", dependencies: ["SweepSimulation"], swiftSettings: strict),

@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModel
+import SettingsFiles
 
 @testable import ParameterDecomposition
 
@@ -16,7 +17,8 @@ final class Workshop: Sendable {
   init() throws {
     folder = FileManager.default.temporaryDirectory.appending(path: "workshop-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    try Self.writeTokenizer(to: folder.appending(path: "tokenizer.json"))
+    try TokenizerTrainer().train(vocabularySize: 257, minimumFrequency: 1)
+      .write(to: folder.appending(path: "tokenizer.json").path)
     let trees = ["maple", "birch", "cedar", "ash", "oak", "elm", "larch", "yew"]
     try write(Self.text(seed: 1, words: trees), to: "trees.txt")
     try write(Self.text(seed: 2, words: ["tin", "zinc", "iron", "lead", "gold", "silver"]), to: "metals.txt")
@@ -77,28 +79,5 @@ final class Workshop: Sendable {
     return (0..<160).map { _ in
       (0..<8).map { _ in words[Int.random(in: 0..<words.count, using: &generator)] }.joined(separator: " ") + ".\n"
     }.joined()
-  }
-
-  /// A byte-level BPE tokenizer without merges: one token a byte, and `<|endoftext|>`.
-  private static func writeTokenizer(to file: URL) throws {
-    var vocabulary: [String: Int] = [:]
-    var next: UInt32 = 256
-    for byte in UInt32(0)...255 {
-      let isPrintable = (33...126).contains(byte) || (161...172).contains(byte) || (174...255).contains(byte)
-      let scalar = isPrintable ? byte : next
-      if !isPrintable { next += 1 }
-      guard let scalar = Unicode.Scalar(scalar) else { preconditionFailure("\(scalar) is no scalar") }
-      vocabulary[String(Character(scalar))] = Int(byte)
-    }
-    let byteLevel: [String: Any] = ["type": "ByteLevel", "add_prefix_space": false, "use_regex": true]
-    let end: [String: Any] = [
-      "id": 256, "content": "<|endoftext|>", "single_word": false, "lstrip": false, "rstrip": false,
-      "normalized": false, "special": true,
-    ]
-    let document: [String: Any] = [
-      "version": "1.0", "added_tokens": [end], "normalizer": NSNull(), "pre_tokenizer": byteLevel,
-      "decoder": byteLevel, "model": ["type": "BPE", "vocab": vocabulary, "merges": [String]()] as [String: Any],
-    ]
-    try JSONSerialization.data(withJSONObject: document, options: .sortedKeys).write(to: file)
   }
 }

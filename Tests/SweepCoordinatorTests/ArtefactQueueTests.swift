@@ -1,6 +1,7 @@
 import ContentHash
 import SweepCore
 import SweepWire
+import TestSupport
 import Testing
 
 @testable import SweepCoordinator

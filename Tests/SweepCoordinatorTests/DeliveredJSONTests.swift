@@ -1,5 +1,6 @@
 import ContentHash
 import SweepCore
+import TestSupport
 import Testing
 
 @testable import SweepCoordinator

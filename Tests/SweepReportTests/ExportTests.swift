@@ -1,6 +1,7 @@
 import Foundation
 import SweepCore
 import SweepReport
+import TestSupport
 import Testing
 
 @Suite struct ExportTests {

@@ -1,6 +1,7 @@
 import Foundation
 import FoundationXML
 import SweepCore
+import TestSupport
 import Testing
 
 @testable import SweepReport

@@ -1,13 +1,14 @@
 import Foundation
 import SweepCore
 import SweepWire
+import TestSupport
 import Testing
 
 /// What the codec promises of bytes that no encoder of ours wrote: an error or a message within bounds, never a trap.
 @Suite struct HostileMessageTests {
   @Test("Every truncation of every message is refused", arguments: 0..<4)
   func truncations(seed: UInt64) {
-    var random = Seeded(seed)
+    var random = SeededGenerator(seed: seed)
     for _ in 0..<40 {
       let request = MessageCodec.encode(random.fromWorker())
       for length in 0..<request.count {
@@ -27,7 +28,7 @@ import Testing
 
   @Test("A mutated message is refused, or is one that could have been sent", arguments: 0..<8)
   func mutations(seed: UInt64) throws {
-    var random = Seeded(seed)
+    var random = SeededGenerator(seed: seed)
     for _ in 0..<2000 {
       let request = random.mutated(MessageCodec.encode(random.fromWorker()))
       if let message = try? MessageCodec.decodeFromWorker(framed(request)) {
@@ -44,7 +45,7 @@ import Testing
 
   @Test("Random bytes are refused, or are a message that could have been sent", arguments: 0..<8)
   func noise(seed: UInt64) {
-    var random = Seeded(seed)
+    var random = SeededGenerator(seed: seed)
     for _ in 0..<3000 {
       var body = random.bytes(0...64)
       // Half of them announce their length rightly, so that what is inside is looked at.
@@ -229,7 +230,7 @@ extension FromWorker {
   }
 }
 
-extension Seeded {
+extension SeededGenerator {
   /// The bytes after a few random changes: flipped, replaced, inserted, removed, repeated.
   fileprivate mutating func mutated(_ original: [UInt8]) -> [UInt8] {
     var bytes = original

@@ -1,13 +1,14 @@
 import ContentHash
 import SweepCore
 import SweepWire
+import TestSupport
 import Testing
 
 /// What the codec promises of messages that are well formed.
 @Suite struct MessageCodecTests {
   @Test("A worker's message reads back as it was written", arguments: 0..<8)
   func fromWorkerRoundTrip(seed: UInt64) throws {
-    var random = Seeded(seed)
+    var random = SeededGenerator(seed: seed)
     for _ in 0..<500 {
       let message = random.fromWorker()
       #expect(try MessageCodec.decodeFromWorker(framed(MessageCodec.encode(message))) == message)
@@ -16,7 +17,7 @@ import Testing
 
   @Test("A coordinator's message reads back as it was written", arguments: 0..<8)
   func toWorkerRoundTrip(seed: UInt64) throws {
-    var random = Seeded(seed)
+    var random = SeededGenerator(seed: seed)
     for _ in 0..<500 {
       let message = random.toWorker()
       let bodies = MessageCodec.encode(message)

@@ -1,9 +1,10 @@
 import ContentHash
 import SweepCore
 import SweepWire
+import TestSupport
 
 /// Draws messages of every kind within the protocol's bounds.
-extension Seeded {
+extension SeededGenerator {
   mutating func fromWorker() -> FromWorker {
     switch Int.random(in: 0..<7, using: &self) {
     case 0:

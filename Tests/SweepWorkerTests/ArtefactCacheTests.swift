@@ -2,6 +2,7 @@ import ContentHash
 import Foundation
 import SweepCore
 import SweepWire
+import TestSupport
 import Testing
 
 @testable import SweepWorker
@@ -22,7 +23,7 @@ import Testing
     }
 
     func content(_ name: String, _ size: Int) -> [UInt8] {
-      var random = Seeded(UInt64(name.utf8.reduce(0) { $0 * 31 + Int($1) }))
+      var random = SeededGenerator(seed: UInt64(name.utf8.reduce(0) { $0 * 31 + Int($1) }))
       return (0..<size).map { _ in UInt8.random(in: 0...255, using: &random) }
     }
 

@@ -1,6 +1,7 @@
 import ContentHash
 import SweepCore
 import SweepWire
+import TestSupport
 import Testing
 
 @testable import SweepWorker
@@ -291,7 +292,8 @@ import Testing
   func loss() {
     var identity = WorkerIdentity.example
     identity.slots = 2
-    var session = WorkerSession(WorkerSession.Configuration(identity: identity, prefetch: 2), generator: Seeded(1))
+    var session = WorkerSession(
+      WorkerSession.Configuration(identity: identity, prefetch: 2), generator: SeededGenerator(seed: 1))
     _ = session.handle(.started, at: Instant(0))
     for slot in 0..<2 { _ = session.handle(.engineReady(slot: slot), at: Instant(0)) }
     let (a, b) = (artefact("a", size: 10), artefact("b", size: 10))
@@ -323,7 +325,7 @@ import Testing
 
   @Test("A cell whose files were changed runs once they have been looked at, but not for ever")
   func stale() {
-    var session = WorkerSession(WorkerSession.Configuration(identity: .example), generator: Seeded(1))
+    var session = WorkerSession(WorkerSession.Configuration(identity: .example), generator: SeededGenerator(seed: 1))
     _ = session.handle(.started, at: Instant(0))
     _ = session.handle(.engineReady(slot: 0), at: Instant(0))
     let a = artefact("a", size: 10)
@@ -351,7 +353,7 @@ import Testing
 
   @Test("A lease that names a file that the welcome does not is refused")
   func unknownPlace() {
-    var session = WorkerSession(WorkerSession.Configuration(identity: .example), generator: Seeded(1))
+    var session = WorkerSession(WorkerSession.Configuration(identity: .example), generator: SeededGenerator(seed: 1))
     _ = session.handle(.started, at: Instant(0))
     _ = session.handle(.engineReady(slot: 0), at: Instant(0))
     _ = session.handle(.received(.welcome(welcome(artefacts: [artefact("a", size: 10)]))), at: Instant(0))

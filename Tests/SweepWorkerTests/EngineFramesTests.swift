@@ -2,6 +2,7 @@ import ContentHash
 import Foundation
 import SweepCore
 import SweepWire
+import TestSupport
 import Testing
 
 @testable import SweepWorker
@@ -64,7 +65,7 @@ import Testing
 
   @Test("Whatever bytes come, decoding ends with a message or an error")
   func noise() {
-    var random = Seeded(11)
+    var random = SeededGenerator(seed: 11)
     var decoded = 0
     for frame in (Self.toEngine.map(EngineFrames.encode) + Self.fromEngine.map(EngineFrames.encode)).map(body) {
       for _ in 0..<2000 {

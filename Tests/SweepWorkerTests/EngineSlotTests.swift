@@ -1,6 +1,7 @@
 import SweepCore
 import SweepWire
 import SweepWorker
+import TestSupport
 import Testing
 
 /// What a session makes of engines that are slow, silent, dead or deaf.
@@ -9,7 +10,8 @@ import Testing
   private func admitted(slots: Int, ready: Bool = true) -> WorkerSession {
     var identity = WorkerIdentity.example
     identity.slots = slots
-    var session = WorkerSession(WorkerSession.Configuration(identity: identity, prefetch: 1), generator: Seeded(1))
+    var session = WorkerSession(
+      WorkerSession.Configuration(identity: identity, prefetch: 1), generator: SeededGenerator(seed: 1))
     _ = session.handle(.started, at: Instant(0))
     if ready {
       for slot in 0..<slots { _ = session.handle(.engineReady(slot: slot), at: Instant(0)) }

@@ -1,6 +1,7 @@
 import ContentHash
 import SweepCore
 import SweepWire
+import TestSupport
 import Testing
 
 @testable import SweepWorker
@@ -48,7 +49,7 @@ import Testing
 private struct History {
   private var session: WorkerSession
   private(set) var model: SessionModel
-  private var random: Seeded
+  private var random: SeededGenerator
   private var now = Instant(nanoseconds: 0)
   private var nextAttempt: UInt64 = 1
   private var hasStarted = false
@@ -69,7 +70,7 @@ private struct History {
   private(set) var log: [WorkerSession.Event] = []
 
   init(_ seed: UInt64) {
-    random = Seeded(seed)
+    random = SeededGenerator(seed: seed)
     let patience: [Duration?] = [nil, .seconds(3), .seconds(30)]
     var identity = WorkerIdentity.example
     identity.slots = Int.random(in: 1...3, using: &random)
@@ -79,7 +80,7 @@ private struct History {
       engineSilence: .milliseconds(Int.random(in: 400...6000, using: &random)),
       enginePatience: .milliseconds(Int.random(in: 300...6000, using: &random)))
     brokenEngines = Int.random(in: 0..<8, using: &random) == 0
-    session = WorkerSession(configuration, generator: Seeded(seed &+ 1))
+    session = WorkerSession(configuration, generator: SeededGenerator(seed: seed &+ 1))
     model = SessionModel(configuration)
   }
 

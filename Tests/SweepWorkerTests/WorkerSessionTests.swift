@@ -1,6 +1,7 @@
 import SweepCore
 import SweepWire
 import SweepWorker
+import TestSupport
 import Testing
 
 /// The session's decisions, one by one.
@@ -9,7 +10,7 @@ import Testing
     WorkerSession(
       WorkerSession.Configuration(
         identity: .example, giveUpAfter: giveUpAfter, engineSilence: .seconds(1_000_000),
-        enginePatience: .seconds(1_000_000)), generator: Seeded(1))
+        enginePatience: .seconds(1_000_000)), generator: SeededGenerator(seed: 1))
   }
 
   /// A session with one engine that was welcomed at second 0.

@@ -18,7 +18,8 @@ final class Laboratory: Sendable {
     folder = FileManager.default.temporaryDirectory.appending(path: "pdsweep-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder.appending(path: "target"), withIntermediateDirectories: true)
     try Self.writeModel(to: folder.appending(path: "target"))
-    try Self.writeTokenizer(to: folder.appending(path: "target/tokenizer.json"))
+    try TokenizerTrainer().train(vocabularySize: 257, minimumFrequency: 1)
+      .write(to: folder.appending(path: "target/tokenizer.json").path)
     for (name, sentences) in Self.sentences { try write(Self.text(sentences), to: name) }
     try write(Self.sweep(steps: steps), to: sweepFile)
   }
@@ -140,29 +141,6 @@ final class Laboratory: Sendable {
 
       """.utf8
     ).write(to: folder.appending(path: "model_config.yaml"))
-  }
-
-  /// A byte-level BPE tokenizer without merges: one token a byte, and `<|endoftext|>`.
-  private static func writeTokenizer(to file: URL) throws {
-    var vocabulary: [String: Int] = [:]
-    var next: UInt32 = 256
-    for byte in UInt32(0)...255 {
-      let isPrintable = (33...126).contains(byte) || (161...172).contains(byte) || (174...255).contains(byte)
-      let scalar = isPrintable ? byte : next
-      if !isPrintable { next += 1 }
-      guard let scalar = Unicode.Scalar(scalar) else { preconditionFailure("\(scalar) is no scalar") }
-      vocabulary[String(Character(scalar))] = Int(byte)
-    }
-    let byteLevel: [String: Any] = ["type": "ByteLevel", "add_prefix_space": false, "use_regex": true]
-    let end: [String: Any] = [
-      "id": 256, "content": "<|endoftext|>", "single_word": false, "lstrip": false, "rstrip": false,
-      "normalized": false, "special": true,
-    ]
-    let document: [String: Any] = [
-      "version": "1.0", "added_tokens": [end], "normalizer": NSNull(), "pre_tokenizer": byteLevel,
-      "decoder": byteLevel, "model": ["type": "BPE", "vocab": vocabulary, "merges": [String]()] as [String: Any],
-    ]
-    try JSONSerialization.data(withJSONObject: document, options: .sortedKeys).write(to: file)
   }
 
   // MARK: The texts

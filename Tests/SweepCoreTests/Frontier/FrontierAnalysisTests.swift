@@ -1,6 +1,7 @@
 import ContentHash
 import Foundation
 import SweepCore
+import TestSupport
 import Testing
 
 @Suite struct FrontierAnalysisTests {

@@ -1,4 +1,5 @@
 import SweepCore
+import TestSupport
 import Testing
 
 @Suite struct HypervolumeTests {

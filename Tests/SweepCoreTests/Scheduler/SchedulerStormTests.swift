@@ -1,6 +1,7 @@
 import ContentHash
 import Foundation
 import SweepCore
+import TestSupport
 import Testing
 
 /// Histories of random events, checked after every step by ``SweepModel``.

@@ -1,6 +1,7 @@
 import ContentHash
 import Foundation
 import SweepCore
+import TestSupport
 import Testing
 
 /// ``CellSpecification/canonicalForm`` and those of results against ``CanonicalJSON``, which knows nothing of the fields.

@@ -1,5 +1,6 @@
-import SweepCore
 import SettingsFiles
+import SweepCore
+import TestSupport
 import Testing
 
 @Suite("A sweep file changed at random")

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import LanguageModel
+internal import SettingsFiles
 internal import SweepCore
 internal import SweepStore
 

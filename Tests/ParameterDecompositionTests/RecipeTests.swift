@@ -109,10 +109,10 @@ struct RecipeTests {
       Mistake("heads: 2", "heads: 2, key_value_heads: 3", says: "model.key_value_heads", "a divisor of heads (2)"),
       Mistake("heads: 2", "heads: 2, kv_heads: 1", says: "model", "found `kv_heads`"),
       Mistake("share: 3", "share: 0", says: "corpora.english.share", "above 0", "found 0"),
-      Mistake(", share: 3", "", says: "corpora.english", "`share`"),
+      Mistake("text: en.txt, ", "", says: "corpora.english", "`text`"),
       Mistake(
         "share: 3}", "share: 3}\n  german: {text: en.txt, share: 1}", says: "corpora.german.text", "`english`"),
-      Mistake("  english: {text: en.txt, share: 3}", "  {}", says: "corpora", "at least one language"),
+      Mistake("  english: {text: en.txt, share: 3}", "  {}", says: "corpora", "at least one text"),
       Mistake("steps: 10, ", "", says: "training", "`tokens` or `steps`", "found none"),
       Mistake("steps: 10", "steps: 10, tokens: 10", says: "training.tokens", "found both"),
       Mistake("steps: 10", "steps: 1e3", says: "training.steps", "write 1000"),

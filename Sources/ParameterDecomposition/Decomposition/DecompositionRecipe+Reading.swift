@@ -1,25 +1,13 @@
-public import Foundation
 internal import LanguageModel
 public import SettingsFiles
 
-extension DecompositionRecipe {
-  private static let kind = "recipe"
+extension DecompositionRecipe: SettingsContent {
+  /// A recipe.
+  public static let kind = "recipe"
 
-  /// Parses the YAML of a recipe.
-  ///
-  /// - Parameters:
-  ///   - bytes: the file's content.
-  ///   - file: the file's name, for error messages.
-  /// - Throws: the first thing that is wrong with it.
-  public init(yaml bytes: [UInt8], file: String) throws(SettingsError) {
-    self = try DecompositionRecipeReader(root: SettingsDocument.parse(bytes, file: file, kind: Self.kind)).read()
-  }
-
-  /// Reads and parses a recipe.
-  ///
-  /// - Throws: what is wrong with the file, or the first thing that is wrong with its content.
-  public init(contentsOf url: URL) throws(SettingsError) {
-    self = try DecompositionRecipeReader(root: SettingsDocument.read(contentsOf: url, kind: Self.kind)).read()
+  /// Reads the tree of a recipe.
+  public init(reading root: SettingsNode) throws(SettingsError) {
+    self = try DecompositionRecipeReader(root: root).read()
   }
 }
 
@@ -39,7 +27,7 @@ struct DecompositionRecipeReader {
     return DecompositionRecipe(
       file: root.file, name: name, model: try file.required("model", "a model folder").text("a model folder"),
       sites: try Self.sites(file.required("sites", "all, or a list of sites")), method: method,
-      corpora: try Self.corpora(file.required("corpora", "texts by name")),
+      corpora: try RecipeCorpus.list(file.required("corpora", "texts by name")),
       start: try file["start"]?.text("text that is one token of the tokenizer") ?? "<|endoftext|>",
       context: try file["context"]?.wholeNumber(Self.atLeastOne) { $0 >= 1 },
       evaluationTokens: try Self.evaluationTokens(file["evaluation"]))
@@ -79,29 +67,6 @@ struct DecompositionRecipeReader {
       } ?? [0, 1, 2],
       ridge: try mapping?["ridge"]?.number("a number from 1e-9 to 1") { (1e-9...1).contains($0) } ?? 1e-4,
       iterations: try mapping?["iterations"]?.wholeNumber(atLeastOne) { $0 >= 1 } ?? 200)
-  }
-
-  private static func corpora(_ node: SettingsNode) throws(SettingsError) -> [DecompositionRecipe.Corpus] {
-    let example = "as in `{german: de.txt}` or `{german: {text: de.txt, share: 2}}`"
-    var corpora: [DecompositionRecipe.Corpus] = []
-    for entry in try node.entries("texts by name, \(example)") {
-      try entry.value.checkName(entry.name, "the corpus's name")
-      var pathNode = entry.value
-      var share = 1.0
-      if case .mapping = entry.value.value {
-        let mapping = try entry.value.mapping("a text with its share, \(example)", keys: ["text", "share"])
-        pathNode = try mapping.required("text", "a file from `pdsweep corpus`")
-        share = try mapping["share"]?.number("a number above 0") { $0 > 0 } ?? 1
-      }
-      let path = try pathNode.text("a text file")
-      if let other = corpora.first(where: { $0.path == path }) {
-        throw pathNode.refusal(
-          "expected a file of its own, found that of `\(other.name)`", advice: "use one of them")
-      }
-      corpora.append(DecompositionRecipe.Corpus(name: entry.name, path: path, share: share))
-    }
-    guard !corpora.isEmpty else { throw node.mismatch(expected: "at least one text, \(example)") }
-    return corpora
   }
 
   private static func evaluationTokens(_ node: SettingsNode?) throws(SettingsError) -> Int {

@@ -64,16 +64,6 @@ public struct DecompositionRecipe: Sendable, Hashable {
     }
   }
 
-  /// A text.
-  public struct Corpus: Sendable, Hashable {
-    /// Its name.
-    public var name: String
-    /// The text file, as the recipe names it.
-    public var path: String
-    /// Its weight in the mixture that methods look at, relative to the other texts'.
-    public var share: Double
-  }
-
   /// The recipe's file, as the user named it.
   public var file: String
   /// The name of the decomposition and, without its ending, of its file.
@@ -84,8 +74,8 @@ public struct DecompositionRecipe: Sendable, Hashable {
   public var sites: Sites
   /// The method.
   public var method: Method
-  /// The texts, in the recipe's order.
-  public var corpora: [Corpus]
+  /// The texts, in the recipe's order. Their shares count in the mixture that methods look at.
+  public var corpora: [RecipeCorpus]
   /// The text of the token that every window begins with.
   public var start: String
   /// Tokens of a window; `nil` = the model's own length.

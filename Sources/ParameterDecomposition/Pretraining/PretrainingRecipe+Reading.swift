@@ -1,24 +1,12 @@
-public import Foundation
 public import SettingsFiles
 
-extension PretrainingRecipe {
-  private static let kind = "recipe"
+extension PretrainingRecipe: SettingsContent {
+  /// A recipe.
+  public static let kind = "recipe"
 
-  /// Parses the YAML of a recipe.
-  ///
-  /// - Parameters:
-  ///   - bytes: the file's content.
-  ///   - file: the file's name, for error messages.
-  /// - Throws: the first thing that is wrong with it.
-  public init(yaml bytes: [UInt8], file: String) throws(SettingsError) {
-    self = try PretrainingRecipeReader(root: SettingsDocument.parse(bytes, file: file, kind: Self.kind)).read()
-  }
-
-  /// Reads and parses a recipe.
-  ///
-  /// - Throws: what is wrong with the file, or the first thing that is wrong with its content.
-  public init(contentsOf url: URL) throws(SettingsError) {
-    self = try PretrainingRecipeReader(root: SettingsDocument.read(contentsOf: url, kind: Self.kind)).read()
+  /// Reads the tree of a recipe.
+  public init(reading root: SettingsNode) throws(SettingsError) {
+    self = try PretrainingRecipeReader(root: root).read()
   }
 }
 
@@ -39,7 +27,7 @@ struct PretrainingRecipeReader {
     let name = try file.required("pretrain", "the model's name").name("the model's name")
     let tokenizer = try file.required("tokenizer", "a tokenizer.json").text("a tokenizer file")
     let shape = try Self.shape(file.required("model", "the model's sizes"))
-    let languages = try Self.languages(file.required("corpora", "the languages and their shares"))
+    let languages = try RecipeCorpus.list(file.required("corpora", "the languages and their shares"))
     let training = try Self.training(file.required("training", "how the model is trained"), context: shape.context)
     return PretrainingRecipe(
       name: name, tokenizer: tokenizer, shape: shape, languages: languages, training: training,
@@ -78,26 +66,6 @@ struct PretrainingRecipeReader {
 
   private static func size(_ node: SettingsNode) throws(SettingsError) -> Int {
     try node.wholeNumber("a whole number from 1 to \(largestSize)") { (1...largestSize).contains($0) }
-  }
-
-  // MARK: The text
-
-  private static func languages(_ node: SettingsNode) throws(SettingsError) -> [PretrainingRecipe.Language] {
-    let example = "as in `english: {text: en.txt, share: 3}`"
-    var languages: [PretrainingRecipe.Language] = []
-    for entry in try node.entries("languages by name, \(example)") {
-      try entry.value.checkName(entry.name, "the language's name")
-      let mapping = try entry.value.mapping("a text with its share, \(example)", keys: ["text", "share"])
-      let textNode = try mapping.required("text", "a file from `pdsweep corpus`")
-      let path = try textNode.text("a text file")
-      if let other = languages.first(where: { $0.path == path }) {
-        throw textNode.refusal("expected a file of its own, found that of `\(other.name)`", advice: "use one of them")
-      }
-      let share = try mapping.required("share", "its weight in the mixture").number("a number above 0") { $0 > 0 }
-      languages.append(PretrainingRecipe.Language(name: entry.name, path: path, share: share))
-    }
-    guard !languages.isEmpty else { throw node.mismatch(expected: "at least one language, \(example)") }
-    return languages
   }
 
   // MARK: The training

@@ -20,16 +20,6 @@ public struct PretrainingRecipe: Sendable, Hashable {
     public var rotaryBase: Double
   }
 
-  /// A language of the mixture.
-  public struct Language: Sendable, Hashable {
-    /// Its name.
-    public var name: String
-    /// The text file, as the recipe names it.
-    public var path: String
-    /// Its weight in the mixture, relative to the other languages'.
-    public var share: Double
-  }
-
   /// How the learning rate goes down after the warm-up.
   public enum Schedule: String, Sendable, Hashable, Codable, CaseIterable {
     /// In a straight line.
@@ -79,7 +69,7 @@ public struct PretrainingRecipe: Sendable, Hashable {
   /// The model's sizes.
   public var shape: Shape
   /// The languages, in the recipe's order.
-  public var languages: [Language]
+  public var languages: [RecipeCorpus]
   /// How it is trained.
   public var training: Training
   /// How it is measured.

@@ -1,24 +1,12 @@
-public import Foundation
 public import SettingsFiles
 
-extension SweepSpec {
-  private static let kind = "sweep file"
+extension SweepSpec: SettingsContent {
+  /// A sweep file.
+  public static let kind = "sweep file"
 
-  /// Parses the YAML of a sweep file.
-  ///
-  /// - Parameters:
-  ///   - bytes: the file's content.
-  ///   - file: the file's name, for error messages.
-  /// - Throws: the first thing that is wrong with it.
-  public init(yaml bytes: [UInt8], file: String) throws(SettingsError) {
-    self = try SweepFileReader(root: SettingsDocument.parse(bytes, file: file, kind: Self.kind)).read()
-  }
-
-  /// Reads and parses a sweep file.
-  ///
-  /// - Throws: what is wrong with the file, or the first thing that is wrong with its content.
-  public init(contentsOf url: URL) throws(SettingsError) {
-    self = try SweepFileReader(root: SettingsDocument.read(contentsOf: url, kind: Self.kind)).read()
+  /// Reads the tree of a sweep file.
+  public init(reading root: SettingsNode) throws(SettingsError) {
+    self = try SweepFileReader(root: root).read()
   }
 }
 

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import ContentHash
 internal import Foundation
+internal import SettingsFiles
 internal import SweepCore
 internal import SweepReport
 internal import SweepStore

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import ParameterDecomposition
+internal import SettingsFiles
 internal import Synchronization
 
 /// `pdsweep pretrain`.
@@ -19,7 +20,7 @@ struct PretrainCommand: AsyncParsableCommand {
                                             # key_value_heads (heads)
                                             # rotary_base (10000)
         corpora:
-          english: {text: en.txt, share: 3} # of the windows; text may recur
+          english: {text: en.txt, share: 3} # of the windows (1); text may recur
           german:  {text: de.txt, share: 1}
         training:
           tokens: 50000000                  # or steps

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import SettingsFiles
 internal import SweepCore
 internal import SweepSimulation
 

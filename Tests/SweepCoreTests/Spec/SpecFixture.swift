@@ -1,5 +1,6 @@
 import ContentHash
 import Foundation
+import SettingsFiles
 import SweepCore
 
 /// A sweep file that uses every part of the syntax, and made-up files for it.

@@ -1,5 +1,6 @@
 import ContentHash
 import Foundation
+import SettingsFiles
 import SweepCore
 import Testing
 

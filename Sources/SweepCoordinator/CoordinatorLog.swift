@@ -24,7 +24,7 @@ struct CoordinatorLog {
       logger.critical("\(error)")
       return
     }
-    logger.error("nothing is handed out or acknowledged for now: \(error)")
+    logger.error("nothing is handed out or acknowledged until the store can be written: \(error)")
   }
 
   /// Tells that all goes on.

@@ -63,7 +63,8 @@ struct ArtefactQueue: Sendable {
     lines[peer] = line.isIdle ? nil : line
   }
 
-  /// Takes the next request that may be answered out of the queue; `nil` if there is none for now.
+  /// Takes the next request that may be answered out of the queue; `nil` if there is none, or
+  /// if too much is on its way.
   mutating func next() -> (peer: PeerID, request: ArtefactRequest)? {
     guard let peer = turns.first else { return nil }
     guard var line = lines[peer], let request = line.waiting.first else {

@@ -287,7 +287,7 @@ struct ArtefactShelf: Sendable {
     outstanding.first.map { max($0.asked, latest?.at ?? $0.asked) + lostAfter }
   }
 
-  /// What to ask the coordinator for now, over an open connection.
+  /// What there is to ask the coordinator for, over an open connection.
   ///
   /// - Parameter lostAfter: time after which an answer is taken for lost.
   mutating func requests(lostAfter: Duration, _ now: Instant) -> [ArtefactRequest] {

@@ -42,7 +42,8 @@ struct BatchGradientTests {
     let windows = windows([Int](repeating: 20, count: count))
     let weights = TrainedWeights(configuration: Self.configuration, seed: 1)
     let whole = WeightGradients(configuration: Self.configuration)
-    let losses = weights.model.crossEntropies(of: windows, weight: 1 / Double(count), accumulatingInto: whole)
+    let losses = weights.model.crossEntropies(
+      of: windows, weights: Array(repeating: 1 / Double(count), count: count), accumulatingInto: whole)
     let parts = gradient(of: windows, threads: 2)
     #expect(zip(losses, parts.losses).allSatisfy { abs($0 - $1) < 1e-5 })
     for ((name, expected), (_, found)) in zip(whole.named, parts.gradients) {

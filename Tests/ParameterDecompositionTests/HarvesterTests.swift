@@ -35,10 +35,13 @@ struct HarvesterTests {
       path: laboratory.path("svd.safetensors"), configuration: folder.model.configuration)
   }
 
-  private func harvest(examples: Int = 3) throws -> [SubcomponentHarvest] {
+  private func harvest(
+    examples: Int = 3, importance: [ImportanceFunction]? = nil
+  ) throws -> [SubcomponentHarvest] {
     var all: [SubcomponentHarvest] = []
     try Harvester(
-      model: folder.model, decomposition: decomposition, text: text, tokens: Self.tokens, seed: 1, examples: examples
+      model: folder.model, decomposition: decomposition, importance: importance, text: text, tokens: Self.tokens,
+      seed: 1, examples: examples
     ).run { all += $0 }
     return all
   }
@@ -107,6 +110,36 @@ struct HarvesterTests {
         }
       }
     }
+  }
+
+  @Test("importance is the mean of the importance function over the language's tokens")
+  func importance() throws {
+    #expect(try harvest().allSatisfy { $0.importance == nil })
+    var generator = SplitMix64(seed: 5)
+    let functions = decomposition.sites.map { factors in
+      func matrix(_ rows: Int, _ columns: Int, _ range: ClosedRange<Float>) -> Matrix {
+        Matrix(
+          rows: rows, columns: columns,
+          elements: (0..<rows * columns).map { _ in Float.random(in: range, using: &generator) })
+      }
+      return ImportanceFunction(
+        site: factors.site, hidden: matrix(3, factors.read.rows, -1...1), hiddenBias: matrix(1, 3, -1...1),
+        output: matrix(factors.count, 3, -1...1), outputBias: matrix(1, factors.count, 0...1))
+    }
+    let found = try harvest(importance: functions)
+    for (factors, function) in zip(decomposition.sites, functions) {
+      for (language, key) in ["a", "b"].enumerated() {
+        let values = function.values(folder.model.inputs(at: factors.site, of: try windows(language)))
+        for index in 0..<factors.count {
+          let harvest = try #require(found.first { $0.site == "\(factors.site)" && $0.index == index })
+          let mean = (0..<values.rows).reduce(0.0) { $0 + Double(values[$1, index]) } / Double(values.rows)
+          #expect(abs(try #require(harvest.importance?[key]) - mean) < 1e-5)
+        }
+      }
+    }
+    // Some are neither always nor never needed, and differ between the languages.
+    #expect(found.contains { 0.1 < $0.importance?["a"] ?? 0 && $0.importance?["a"] ?? 1 < 0.9 })
+    #expect(found.contains { abs(($0.importance?["a"] ?? 0) - ($0.importance?["b"] ?? 0)) > 0.01 })
   }
 
   @Test("examples show the token with the text around it")

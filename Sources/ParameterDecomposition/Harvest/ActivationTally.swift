@@ -19,6 +19,14 @@ struct ActivationTally {
     var squares: [Double]
     /// Of their sizes.
     var sizes: [Double]
+    /// Of the importances; all zero where there is no importance function.
+    var importances: [Double]
+
+    init(subcomponents: Int) {
+      squares = Array(repeating: 0, count: subcomponents)
+      sizes = squares
+      importances = squares
+    }
   }
 
   /// The sums, by language.
@@ -31,15 +39,14 @@ struct ActivationTally {
   private var thresholds: [Float]
 
   init(subcomponents: Int, languages: Int, placesKept: Int) {
-    let zeros = [Double](repeating: 0, count: subcomponents)
-    sums = Array(repeating: Sums(squares: zeros, sizes: zeros), count: languages)
+    sums = Array(repeating: Sums(subcomponents: subcomponents), count: languages)
     places = Array(repeating: [], count: subcomponents)
     thresholds = Array(repeating: 0, count: subcomponents)
     self.placesKept = placesKept
   }
 
-  /// Adds activations `[n, C]` of a language's next n tokens.
-  mutating func add(_ activations: Matrix, language: Int) {
+  /// Adds activations `[n, C]` of a language's next n tokens, and their importances, if there are any.
+  mutating func add(_ activations: Matrix, importances: Matrix?, language: Int) {
     for row in 0..<activations.rows {
       let values = activations.copyOfRow(row)
       for (index, value) in values.enumerated() {
@@ -48,6 +55,11 @@ struct ActivationTally {
         sums[language].sizes[index] += Double(size)
         if size > thresholds[index] {
           keep(Place(language: language, token: sums[language].tokens, activation: value), of: index)
+        }
+      }
+      if let importances {
+        for (index, importance) in importances.copyOfRow(row).enumerated() {
+          sums[language].importances[index] += Double(importance)
         }
       }
       sums[language].tokens += 1
@@ -74,10 +86,20 @@ extension ActivationTally.Sums {
     squares[index] == 0 ? 0 : sizes[index] * sizes[index] / (squares[index] * Double(tokens))
   }
 
+  /// The mean importance of a subcomponent.
+  func meanImportance(_ index: Int) -> Double {
+    tokens == 0 ? 0 : importances[index] / Double(tokens)
+  }
+
   /// The sums over two texts.
   static func + (left: Self, right: Self) -> Self {
-    Self(
-      tokens: left.tokens + right.tokens, squares: zip(left.squares, right.squares).map(+),
-      sizes: zip(left.sizes, right.sizes).map(+))
+    var sum = left
+    sum.tokens += right.tokens
+    for index in sum.squares.indices {
+      sum.squares[index] += right.squares[index]
+      sum.sizes[index] += right.sizes[index]
+      sum.importances[index] += right.importances[index]
+    }
+    return sum
   }
 }

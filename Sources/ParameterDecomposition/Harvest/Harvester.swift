@@ -3,16 +3,16 @@ internal import TensorKernels
 
 /// Finds out what each subcomponent of a decomposition does to text in several languages.
 ///
-/// Works on any decomposition, whoever made it: all it takes are V and U. Subcomponents are handed over site by site;
-/// beside the model, memory holds the text's inputs to one site and the sums of one site's subcomponents.
+/// Works on any decomposition, whoever made it: all it takes are V and U. The text goes through the model once, forward
+/// and backward, ``Evaluator/rowsPerPass`` tokens at a time. Beside the model with the gradients of its weights, memory
+/// holds one such pass and a few numbers for each subcomponent and language, however long the text is.
 public struct Harvester {
-  /// Rows whose activations are computed at once.
-  private static let chunk = 1024
   /// Tokens of context shown before and behind an example.
   private static let contextBefore = 12, contextBehind = 4
 
   private let model: TargetModel
   private let decomposition: Decomposition
+  private let importance: [ImportanceFunction]?
   private let tokenizer: Tokenizer
   private let languages: [(name: String, windows: [TokenWindow])]
   private let examples: Int
@@ -22,17 +22,21 @@ public struct Harvester {
   /// - Parameters:
   ///   - model: the base model.
   ///   - decomposition: its subcomponents.
+  ///   - importance: the importance functions of the decomposition's sites, in their order, if it has any.
   ///   - text: the corpora: each is a language, whatever its share.
   ///   - tokens: tokens of each language.
   ///   - seed: chooses them.
   ///   - examples: how many of the strongest places are kept of each subcomponent.
   /// - Throws: if a corpus has too few tokens.
   public init(
-    model: TargetModel, decomposition: Decomposition, text: TrainingText, tokens: Int, seed: UInt64, examples: Int
+    model: TargetModel, decomposition: Decomposition, importance: [ImportanceFunction]?, text: TrainingText,
+    tokens: Int, seed: UInt64, examples: Int
   ) throws(InputFileError) {
     precondition(examples > 0 && tokens > 0, "a harvest of nothing")
+    precondition(importance.map { $0.map(\.site) == decomposition.sites.map(\.site) } ?? true, "a function a site")
     self.model = model
     self.decomposition = decomposition
+    self.importance = importance
     tokenizer = text.tokenizer
     self.examples = examples
     var languages: [(name: String, windows: [TokenWindow])] = []
@@ -47,61 +51,52 @@ public struct Harvester {
 
   /// Harvests every subcomponent. `handOver` gets those of one site after the other, in the model's order.
   public func run(handOver: ([SubcomponentHarvest]) throws -> Void) throws {
-    let attributions = languages.map { self.attributions(to: $0.windows) }
-    var inputs: (site: Site, rows: [Matrix])?
-    for (place, factors) in decomposition.sites.enumerated() {
-      let rows: [Matrix]
-      if let inputs, inputs.site.sharesInput(with: factors.site) {
-        rows = inputs.rows
-      } else {
-        inputs = nil
-        rows = languages.map { model.inputs(at: factors.site, of: $0.windows) }
-        inputs = (factors.site, rows)
+    var tallies = decomposition.sites.map {
+      ActivationTally(subcomponents: $0.count, languages: languages.count, placesKept: examples)
+    }
+    let gradients = WeightGradients(configuration: model.configuration)
+    var attributions: [[[Double]]] = []
+    for (language, text) in languages.enumerated() {
+      gradients.clear()
+      let all = Double(text.windows.reduce(0) { $0 + $1.targets.count })
+      for group in TokenWindow.groups(of: text.windows) {
+        _ = model.crossEntropies(
+          of: Array(group), weights: group.map { Double($0.targets.count) / all }, accumulatingInto: gradients
+        ) { input in
+          for (place, factors) in decomposition.sites.enumerated() {
+            let inputs = input(factors.site)
+            let activations = Matrix(uninitializedRows: inputs.rows, columns: factors.count)
+            Product.multiply(inputs, factors.read, into: activations)
+            tallies[place].add(activations, importances: importance?[place].values(inputs), language: language)
+          }
+        }
       }
-      try handOver(harvest(factors, inputs: rows, attributions: attributions.map { $0[place] }))
+      attributions.append(decomposition.sites.map { slopes(of: $0, gradients) })
+    }
+    for (place, factors) in decomposition.sites.enumerated() {
+      try handOver(harvest(factors, tallies[place], attributions: attributions.map { $0[place] }))
     }
   }
 
-  /// The gradient of the windows' mean cross-entropy with respect to every prefactor, by site.
+  /// The gradient with respect to every prefactor of a site.
   ///
   /// Since W(alpha) = W + Σ (alpha_c - 1) U[c] ⊗ V[:, c], it is U[c] dW V[:, c] with the gradient dW of the matrix.
-  private func attributions(to windows: [TokenWindow]) -> [[Double]] {
-    let all = Double(windows.reduce(0) { $0 + $1.targets.count })
-    let gradients = WeightGradients(configuration: model.configuration)
-    // Windows of one length weigh the same in the mean over tokens.
-    let byLength = Dictionary(grouping: windows, by: \.targets.count).sorted { $0.key < $1.key }
-    for (length, windows) in byLength {
-      for group in TokenWindow.groups(of: windows) {
-        _ = model.crossEntropies(of: Array(group), weight: Double(length) / all, accumulatingInto: gradients)
-      }
+  private func slopes(of factors: Decomposition.Factors, _ gradients: WeightGradients) -> [Double] {
+    guard let gradient = gradients.matrices[factors.site] else { preconditionFailure("no \(factors.site)") }
+    // dWᵀ Uᵀ [d_in, C], then the sum over d_in of its product with V.
+    let product = Matrix(uninitializedRows: gradient.columns, columns: factors.count)
+    Product.multiply(gradient.transposed(), transposed: factors.write, into: product)
+    var slopes = [Double](repeating: 0, count: factors.count)
+    for row in 0..<product.rows {
+      let (left, right) = (product.copyOfRow(row), factors.read.copyOfRow(row))
+      for index in 0..<factors.count { slopes[index] += Double(left[index]) * Double(right[index]) }
     }
-    return decomposition.sites.map { factors in
-      guard let gradient = gradients.matrices[factors.site] else { preconditionFailure("no \(factors.site)") }
-      // dWᵀ Uᵀ [d_in, C], then the sum over d_in of its product with V.
-      let product = Matrix(uninitializedRows: gradient.columns, columns: factors.count)
-      Product.multiply(gradient.transposed(), transposed: factors.write, into: product)
-      var slopes = [Double](repeating: 0, count: factors.count)
-      for row in 0..<product.rows {
-        let (left, right) = (product.copyOfRow(row), factors.read.copyOfRow(row))
-        for index in 0..<factors.count { slopes[index] += Double(left[index]) * Double(right[index]) }
-      }
-      return slopes
-    }
+    return slopes
   }
 
   private func harvest(
-    _ factors: Decomposition.Factors, inputs: [Matrix], attributions: [[Double]]
+    _ factors: Decomposition.Factors, _ tally: ActivationTally, attributions: [[Double]]
   ) -> [SubcomponentHarvest] {
-    var tally = ActivationTally(subcomponents: factors.count, languages: languages.count, placesKept: examples)
-    let buffer = Matrix(uninitializedRows: Self.chunk, columns: factors.count)
-    for (language, rows) in inputs.enumerated() {
-      for start in stride(from: 0, to: rows.rows, by: Self.chunk) {
-        let part = rows.rows(start..<min(start + Self.chunk, rows.rows))
-        let activations = buffer.rows(0..<part.rows)
-        Product.multiply(part, factors.read, into: activations)
-        tally.add(activations, language: language)
-      }
-    }
     let together = tally.sums.dropFirst().reduce(tally.sums[0], +)
     return (0..<factors.count).map { index in
       let norm = factors.write.copyOfRow(index).reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
@@ -114,7 +109,9 @@ public struct Harvester {
         site: "\(factors.site)", index: index,
         label: SubcomponentLabel.words(
           strengths: strengths, density: together.density(index), tokens: examples.map(\.token)),
-        strength: byLanguage(strengths.map(\.1)), attribution: byLanguage(attributions.map { $0[index] }),
+        strength: byLanguage(strengths.map(\.1)),
+        importance: importance == nil ? nil : byLanguage(tally.sums.map { $0.meanImportance(index) }),
+        attribution: byLanguage(attributions.map { $0[index] }),
         density: byLanguage(tally.sums.map { $0.density(index) }), selectivity: Self.selectivity(strengths),
         examples: examples)
     }

@@ -30,6 +30,9 @@ public struct SubcomponentHarvest: Sendable, Hashable, Encodable {
   public let label: String
   /// The root mean square of V[:, c]·x over the language's tokens, times ‖U[c]‖.
   public let strength: [String: Double]
+  /// The mean over the language's tokens of the causal importance g, from 0 to 1; `nil` where the decomposition brings
+  /// no importance function.
+  public let importance: [String: Double]?
   /// The gradient of the language's mean cross-entropy with respect to the prefactor, at the base model, nats. Below
   /// zero where a little more of the subcomponent would help to predict the language.
   public let attribution: [String: Double]

@@ -33,7 +33,8 @@ final class BatchGradient {
       parts[part].clear()
       let own = windows[windows.count * part / parts.count..<windows.count * (part + 1) / parts.count]
       return TokenWindow.groups(of: Array(own)).flatMap {
-        model.crossEntropies(of: Array($0), weight: weight, accumulatingInto: parts[part])
+        model.crossEntropies(
+          of: Array($0), weights: Array(repeating: weight, count: $0.count), accumulatingInto: parts[part])
       }
     }
     let sums = sum.named.map(\.gradient)

@@ -15,6 +15,8 @@ struct HarvestCommand: ParsableCommand {
 
         strength      root mean square of V[:, c]·x over the language's tokens, times
                       |U[c]|
+        importance    mean causal importance over the language's tokens, from 0 to 1,
+                      where the decomposition has an importance function
         attribution   gradient of the language's cross-entropy with respect to the
                       prefactor, nats
         density       on how many tokens it acts: (mean |a|)² / mean a² of a = V[:,
@@ -25,8 +27,10 @@ struct HarvestCommand: ParsableCommand {
                       "all languages but english", "all languages", with
                       ", rare: TOKEN" where it acts on single tokens
 
-      Works for any decomposition of the model, with V and U for each site, whoever made it. Prints the most selective \
-      subcomponents of each language.
+      Works for any decomposition of the model, with V and U for each site, whoever made it: NAME.safetensors, and \
+      NAME.importance.safetensors beside it if it has an importance function. A folder may hold several, so the harvest \
+      is NAME.harvest.json. Memory does not grow with the tokens, the file grows with --examples. Prints the most \
+      selective subcomponents of each language.
 
       EXAMPLES
         pdsweep harvest target/decomposition-ica.safetensors \\
@@ -117,14 +121,21 @@ struct HarvestCommand: ParsableCommand {
     }
     let place =
       output ?? URL(fileURLWithPath: decomposition).deletingPathExtension().path + ".harvest.json"
-    try folder.refuse(output: place, over: [decomposition] + corpus.map(\.path))
+    try folder.refuse(
+      output: place, over: [decomposition, ImportanceFile.path(beside: decomposition)] + corpus.map(\.path))
     let parts = try Decomposition(path: decomposition, configuration: configuration)
+    let importance = try ImportanceFile.read(beside: parts)
     let (text, digests) = try folder.text(
       corpora: corpus.map { ($0.name, $0.path, 1) }, start: start, context: context)
     let harvester = try Harvester(
-      model: folder.model, decomposition: parts, text: text, tokens: tokens, seed: UInt64(seed), examples: examples)
+      model: folder.model, decomposition: parts, importance: importance, text: text, tokens: tokens,
+      seed: UInt64(seed), examples: examples)
     var inputs = folder.digests.merging(digests) { model, _ in model }
     inputs["decomposition"] = try SHA256Digest(ofFile: URL(fileURLWithPath: decomposition))
+    if importance != nil {
+      inputs["importance"] = try SHA256Digest(
+        ofFile: URL(fileURLWithPath: ImportanceFile.path(beside: decomposition)))
+    }
     var file = try HarvestFile(
       .init(
         program: "pdsweep \(PDSweep.version)", inputs: inputs, languages: corpus.map(\.name), tokens: tokens,

@@ -12,7 +12,8 @@ extension TargetModel {
 
   /// The mean over windows of equal length, with its gradients.
   func meanCrossEntropy(of windows: [TokenWindow], accumulatingInto gradients: WeightGradients) -> Double {
-    let weight = 1 / Double(windows.count)
-    return crossEntropies(of: windows, weight: weight, accumulatingInto: gradients).reduce(0, +) * weight
+    let weights = windows.map { _ in 1 / Double(windows.count) }
+    let losses = crossEntropies(of: windows, weights: weights, accumulatingInto: gradients)
+    return losses.reduce(0, +) / Double(windows.count)
   }
 }

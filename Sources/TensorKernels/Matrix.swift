@@ -232,6 +232,28 @@ public struct Matrix: FloatMatrix {
     }
   }
 
+  /// Adds `scale` to every element where `other`'s is above 0, and takes it away where that is below 0.
+  public func addSigns(of other: Matrix, scale: Float) {
+    precondition(rows == other.rows && columns == other.columns, "signs of a different shape")
+    for row in 0..<rows {
+      let (own, signs) = unsafe (pointer + row * stride, other.pointer + row * other.stride)
+      for column in 0..<columns {
+        let sign = unsafe signs[column]
+        unsafe own[column] += sign > 0 ? scale : sign < 0 ? -scale : 0
+      }
+    }
+  }
+
+  /// How many elements are above a number.
+  public func count(above threshold: Float) -> Int {
+    var count = 0
+    for row in 0..<rows {
+      let elements = unsafe pointer + row * stride
+      for column in 0..<columns where unsafe elements[column] > threshold { count += 1 }
+    }
+    return count
+  }
+
   /// Multiplies column j by `factors[0, j]`.
   public func scaleColumns(by factors: Matrix) {
     precondition(factors.rows == 1 && factors.columns == columns, "one factor a column")

@@ -1,7 +1,5 @@
 internal import ArgumentParser
-internal import ContentHash
 internal import Foundation
-internal import LanguageModel
 internal import ParameterDecomposition
 internal import TensorKernels
 
@@ -40,41 +38,16 @@ struct HarvestCommand: ParsableCommand {
       """
   )
 
-  /// A language's text.
-  struct Language: ExpressibleByArgument, Equatable {
-    let name: String
-    let path: String
-
-    /// Reads `NAME=FILE`.
-    init?(argument: String) {
-      guard let sign = argument.firstIndex(of: "="), sign > argument.startIndex else { return nil }
-      name = String(argument[..<sign])
-      path = String(argument[argument.index(after: sign)...])
-    }
-  }
-
   @Argument(help: "The decomposition.", completion: .file(extensions: ["safetensors"]))
   var decomposition: String
 
-  @Option(
-    help: ArgumentHelp("The model folder, if it is not the decomposition's own.", valueName: "folder"),
-    completion: .directory)
-  var model: String?
-
-  @Option(help: ArgumentHelp("A language and its text; two at least.", valueName: "name=file"))
-  var corpus: [Language]
+  @OptionGroup var text: DecompositionTextOptions
 
   @Option(help: "Training tokens of each language.")
   var tokens = 16_384
 
   @Option(help: "Chooses the tokens.")
   var seed = 0
-
-  @Option(help: "Tokens of a window. [default: as many as the model was trained on]")
-  var context: Int?
-
-  @Option(help: "Text of the token that windows begin with.")
-  var start = "<|endoftext|>"
 
   @Option(help: "Examples of each subcomponent.")
   var examples = 5
@@ -88,59 +61,33 @@ struct HarvestCommand: ParsableCommand {
   var threads = 1
 
   func validate() throws {
-    func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws {
-      guard range.contains(value) else {
-        throw ValidationError(
-          "--\(name): expected a number from \(range.lowerBound) to \(range.upperBound), found \(value)")
-      }
-    }
-    try check("threads", threads, 1...256)
-    try check("tokens", tokens, 1...1_000_000_000)
-    try check("seed", seed, 0...1_000_000_000)
-    try check("examples", examples, 1...1000)
-    guard corpus.count > 1 else {
+    try DecompositionTextOptions.check("threads", threads, 1...256)
+    try DecompositionTextOptions.check("tokens", tokens, 1...1_000_000_000)
+    try DecompositionTextOptions.check("seed", seed, 0...1_000_000_000)
+    try DecompositionTextOptions.check("examples", examples, 1...1000)
+    guard text.corpus.count > 1 else {
       throw ValidationError("--corpus: expected two languages at least, as in --corpus german=de.txt, found one")
-    }
-    for (place, language) in corpus.enumerated() {
-      guard !corpus[..<place].contains(where: { $0.name == language.name || $0.path == language.path }) else {
-        throw ValidationError(
-          "--corpus: expected a name and a file of its own for each language, found \(language.name)=\(language.path)")
-      }
     }
   }
 
   func run() throws {
     Product.setThreads(threads)
-    let folder = try TargetFolder(
-      path: model ?? URL(fileURLWithPath: decomposition).deletingLastPathComponent().path)
-    let configuration = folder.model.configuration
-    let context = context ?? configuration.blockSize
-    guard (1...configuration.context).contains(context) else {
-      throw ValidationError(
-        "--context: expected a number from 1 to the model's context of \(configuration.context), found \(context)")
-    }
+    let (folder, context) = try text.target(of: decomposition)
     let place =
       output ?? URL(fileURLWithPath: decomposition).deletingPathExtension().path + ".harvest.json"
     try folder.refuse(
-      output: place, over: [decomposition, ImportanceFile.path(beside: decomposition)] + corpus.map(\.path))
-    let parts = try Decomposition(path: decomposition, configuration: configuration)
-    let importance = try ImportanceFile.read(beside: parts)
-    let (text, digests) = try folder.text(
-      corpora: corpus.map { ($0.name, $0.path, 1) }, start: start, context: context)
+      output: place, over: [decomposition, ImportanceFile.path(beside: decomposition)] + text.corpus.map(\.path))
+    let input = try DecompositionInput(path: decomposition, of: folder)
+    let (read, digests) = try text.text(for: folder, context: context)
     let harvester = try Harvester(
-      model: folder.model, decomposition: parts, importance: importance, text: text, tokens: tokens,
-      seed: UInt64(seed), examples: examples)
-    var inputs = folder.digests.merging(digests) { model, _ in model }
-    inputs["decomposition"] = try SHA256Digest(ofFile: URL(fileURLWithPath: decomposition))
-    if importance != nil {
-      inputs["importance"] = try SHA256Digest(
-        ofFile: URL(fileURLWithPath: ImportanceFile.path(beside: decomposition)))
-    }
+      model: folder.model, decomposition: input.decomposition, importance: input.importance, text: read,
+      tokens: tokens, seed: UInt64(seed), examples: examples)
+    let languages = text.corpus.map(\.name)
     var file = try HarvestFile(
       .init(
-        program: "pdsweep \(PDSweep.version)", inputs: inputs, languages: corpus.map(\.name), tokens: tokens,
-        seed: seed, context: context, start: start))
-    var ranking = SelectivityRanking(languages: corpus.map(\.name))
+        program: "pdsweep \(PDSweep.version)", inputs: digests.merging(input.digests) { other, _ in other },
+        languages: languages, tokens: tokens, seed: seed, context: context, start: text.start))
+    var ranking = SelectivityRanking(languages: languages)
     try harvester.run { subcomponents in
       try file.append(subcomponents)
       ranking.add(subcomponents)

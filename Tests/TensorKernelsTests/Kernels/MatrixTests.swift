@@ -46,6 +46,16 @@ struct MatrixTests {
     #expect(table.copyOfElements() == [1, 2, 3, 4, 1, 1, 1, 1, 17, 19, 21, 23])
   }
 
+  @Test("signs are added, and elements above a number are counted")
+  func signs() {
+    let signs = Matrix(rows: 2, columns: 3, elements: [5, -0.1, 0, -.infinity, .nan, 1e-30])
+    let view = counted.rows(1..<3).columns(1..<4)
+    view.addSigns(of: signs, scale: 0.5)
+    #expect(view.copyOfElements() == [5.5, 5.5, 7, 8.5, 10, 11.5])
+    #expect(counted[1, 0] == 4)
+    #expect(view.count(above: 7) == 3 && signs.count(above: 0) == 2)
+  }
+
   @Test("clipping stays within a view and keeps what is not a number")
   func clipping() {
     counted[1, 1] = .nan

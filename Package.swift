@@ -87,7 +87,8 @@ let package = Package(
         "SweepReport", "SweepSimulation", "SweepStore", "SweepWire", "SweepWorker", "TensorKernels", "ZeroMQTransport",
         argumentParser, logging,
       ],
-      swiftSettings: strict),
+      // The targets that come with the program: TargetShelves finds them beside it.
+      resources: [.copy("Targets")], swiftSettings: strict),
 
     // What several test targets need.
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
@@ -96,7 +97,7 @@ let package = Package(
     .testTarget(name: "SettingsFilesTests", dependencies: ["SettingsFiles"], swiftSettings: strict),
     .testTarget(
       name: "SweepCoreTests", dependencies: ["SweepCore", "SettingsFiles", "ContentHash", "TestSupport"],
-      swiftSettings: strict),
+      resources: [.copy("Golden")], swiftSettings: strict),
     .testTarget(name: "TensorKernelsTests", dependencies: ["TensorKernels"], swiftSettings: strict),
     .testTarget(
       name: "LanguageModelTests", dependencies: ["LanguageModel", "TensorKernels", "ContentHash"],

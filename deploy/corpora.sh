@@ -2,8 +2,9 @@
 # Prepares the five corpora of the demo sweep from Debian's documentation packages: deploy/corpora.sh FOLDER
 #
 # FOLDER (corpora/ if not given) gets de.txt, en.txt, fr.txt, es.txt and it.txt, each with its cut beside it. The packages
-# are downloaded and unpacked below FOLDER/packages, not installed. What is there already is kept: run it again after an
-# interruption, or remove FOLDER to begin anew. PDSWEEP names the program; by default it is the release build.
+# are downloaded and unpacked below FOLDER/packages, not installed; NAME.version there says which version it was. What is
+# there already is kept: run it again after an interruption, or remove FOLDER to begin anew. PDSWEEP names the program; by
+# default it is the release build.
 set -euo pipefail
 folder=${1:-corpora}
 pdsweep=${PDSWEEP:-$(swift build --package-path "$(dirname "$0")/.." -c release --show-bin-path)/pdsweep}
@@ -24,14 +25,17 @@ fetch() {
 # Unpacks one package into packages/NAME, which gets its name only when it is complete.
 unpack() {
   local name=$1 scratch
-  if [ -d "packages/$name" ]; then return; fi
+  if [ -d "packages/$name" ] && [ -f "packages/$name.version" ]; then return; fi
+  rm -rf "packages/$name"
   scratch=$(mktemp -d "packages/.$name.XXXXXX")
   echo "Downloading $name"
-  if ! (cd "$scratch" && { fetch "$name" || { apt-get update -qq && fetch "$name"; }; } && dpkg-deb -x ./*.deb content); then
+  if ! (cd "$scratch" && { fetch "$name" || { apt-get update -qq && fetch "$name"; }; } && dpkg-deb -x ./*.deb content &&
+    dpkg-deb -f ./*.deb Version >version); then
     rm -rf "$scratch"
     echo "deploy/corpora.sh: cannot download $name; check the network and apt's sources ('apt-get update')" >&2
     exit 2
   fi
+  mv "$scratch/version" "packages/$name.version"
   mv "$scratch/content" "packages/$name"
   rm -rf "$scratch"
 }

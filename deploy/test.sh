@@ -3,8 +3,7 @@
 #
 # PDSWEEP_HISTORIES says how many simulated histories are run (default 10000; deploy/soak.sh runs more).
 # PDSWEEP_FUZZ_SECONDS says for how long messages are made up (default 60; deploy/fuzz.sh does it for longer).
-# PDSWEEP_GOLDEN names a folder of reference numbers to hold the engine against besides the one in the repository
-# (default ../shared/golden; passed over, with a notice, where there is none).
+# PDSWEEP_GOLDEN names a folder of reference numbers to hold the program against besides those in the repository.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

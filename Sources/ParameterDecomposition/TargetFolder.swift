@@ -4,6 +4,9 @@ public import LanguageModel
 
 /// A model folder, read and checked: `model.safetensors`, `model_config.yaml` and `tokenizer.json`.
 public struct TargetFolder: Sendable {
+  /// The names of the three files.
+  static let fileNames = ["model_config.yaml", "model.safetensors", "tokenizer.json"]
+
   /// The folder.
   public let path: String
   /// The model.

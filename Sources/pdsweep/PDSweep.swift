@@ -31,7 +31,7 @@ struct PDSweep: AsyncParsableCommand {
       RetryCommand.self, PrioritiseCommand.self, AuditCommand.self, FrontierCommand.self, ExportCommand.self,
       BundleCommand.self, UnbundleCommand.self,
       KeysCommand.self, CorpusCommand.self, TokenizerCommand.self, PretrainCommand.self, DecomposeCommand.self,
-      HarvestCommand.self, EvaluateCommand.self, SimulateCommand.self, BenchCommand.self,
+      HarvestCommand.self, EvaluateCommand.self, TargetCommand.self, SimulateCommand.self, BenchCommand.self,
     ]
   )
 }

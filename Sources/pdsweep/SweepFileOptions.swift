@@ -11,8 +11,9 @@ struct SweepInputOptions: ParsableArguments {
     help: ArgumentHelp(
       "Use this target model in place of the sweep file's.",
       discussion: """
-        A folder, or a name to look up in the folders of PDSWEEP_TARGET_PATH (separated by colons). It holds \
-        model.safetensors, model_config.yaml, tokenizer.json and the decompositions.
+        A folder, or a name to look up in the folders of PDSWEEP_TARGET_PATH (separated by colons) and among the \
+        targets that come with the program (see `pdsweep target list`). It holds model.safetensors, \
+        model_config.yaml, tokenizer.json and the decompositions.
         """,
       valueName: "folder"),
     completion: .directory)
@@ -29,8 +30,7 @@ struct SweepInputOptions: ParsableArguments {
   /// Finds and digests the files of a sweep, and checks that they fit each other.
   func resolve(_ spec: SweepSpec, file: String) throws -> ResolvedSweep {
     let resolver = SweepResolver(
-      sweepFile: URL(fileURLWithPath: file), target: target, corpora: corpora,
-      targetPath: ProcessInfo.processInfo.environment[SweepResolver.targetPathVariable])
+      sweepFile: URL(fileURLWithPath: file), target: target, corpora: corpora, shelves: TargetShelves.all)
     let sweep = try resolver.resolve(spec)
     try SweepCheck(sweep, file: file).run()
     return sweep

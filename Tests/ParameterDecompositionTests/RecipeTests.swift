@@ -72,13 +72,27 @@ struct RecipeTests {
 
     """
 
-  @Test("the built-in target's recipe is in order")
+  @Test("the built-in target's recipes are in order")
   func builtIn() throws {
     var root = URL(filePath: #filePath)
     for _ in 0..<3 { root.deleteLastPathComponent() }
-    let recipe = try PretrainingRecipe(contentsOf: root.appending(path: "sweeps/target/pretrain.yaml"))
-    #expect(recipe.languages.map(\.name) == ["english", "german", "french", "spanish", "italian"])
-    #expect(recipe.training.steps == 19_532, "as many as it takes to see 40 million tokens")
+    let folder = root.appending(path: "sweeps/target")
+    let languages = ["english", "german", "french", "spanish", "italian"]
+    let recipe = try PretrainingRecipe(contentsOf: folder.appending(path: "pretrain.yaml"))
+    #expect(recipe.languages.map(\.name) == languages)
+    #expect(recipe.training.steps == 7813, "as many as it takes to see 16 million tokens")
+
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasPrefix("decompose-") }
+    #expect(names.count > 2)
+    for name in names {
+      let recipe = try DecompositionRecipe(contentsOf: folder.appending(path: name))
+      #expect(recipe.corpora.map(\.name) == languages)
+      // deploy/build-target.sh goes by the names of the files.
+      #expect(name == "decompose-\(recipe.method.name.rawValue).yaml")
+      #expect(recipe.name == "decomposition-\(recipe.method.name.rawValue)")
+      // Every language but the main one is as rare as the others, so that nothing says which to look for.
+      #expect(Set(recipe.corpora.dropFirst().map(\.share)).count == 1)
+    }
   }
 
   struct Mistake: Sendable, CustomTestStringConvertible {

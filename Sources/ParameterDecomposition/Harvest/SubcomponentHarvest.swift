@@ -15,7 +15,7 @@ public struct SubcomponentHarvest: Sendable, Hashable, Encodable {
   }
 
   /// The language that it acts on most.
-  public struct Selectivity: Sendable, Hashable, Encodable {
+  public struct Selectivity: Sendable, Hashable, Codable {
     /// The language.
     public let language: String
     /// Its strength there over the highest strength in another language; 0 if it does nothing anywhere.

@@ -4,13 +4,13 @@ public import SettingsFiles
 
 /// Finds the files that a sweep file names, and digests them.
 public struct SweepResolver: Sendable {
-  /// The environment variable that lists the folders in which targets are looked up by name, separated by colons.
+  /// The environment variable that lists folders in which targets are looked up by name, separated by colons.
   public static let targetPathVariable = "PDSWEEP_TARGET_PATH"
 
   private let sweepFile: URL
   private let target: String?
   private let corpora: URL?
-  private let targetPath: [String]
+  private let shelves: [URL]
 
   /// Creates a resolver.
   ///
@@ -18,12 +18,12 @@ public struct SweepResolver: Sendable {
   ///   - sweepFile: the sweep file; what it names is relative to its folder.
   ///   - target: used in place of the sweep file's target: a folder relative to the working directory, or a name.
   ///   - corpora: a folder in which the corpora are found by their file names, in place of the paths in the sweep file.
-  ///   - targetPath: the value of ``targetPathVariable``.
-  public init(sweepFile: URL, target: String? = nil, corpora: String? = nil, targetPath: String? = nil) {
+  ///   - shelves: folders in which targets are looked up by name, where there is none beside the sweep file.
+  public init(sweepFile: URL, target: String? = nil, corpora: String? = nil, shelves: [URL] = []) {
     self.sweepFile = sweepFile
     self.target = target
     self.corpora = corpora.map { URL(fileURLWithPath: $0, isDirectory: true) }
-    self.targetPath = targetPath?.split(separator: ":").map(String.init) ?? []
+    self.shelves = shelves
   }
 
   /// Finds and digests the files of a sweep, and computes its cells. Reads every file once, in full.
@@ -92,17 +92,22 @@ public struct SweepResolver: Sendable {
     let direct = URL(fileURLWithPath: name, isDirectory: true, relativeTo: base)
     var candidates = [direct]
     if !name.contains("/") {
-      candidates += targetPath.map {
-        URL(fileURLWithPath: $0, isDirectory: true).appendingPathComponent(name, isDirectory: true)
-      }
+      candidates += shelves.map { $0.appendingPathComponent(name, isDirectory: true) }
     }
     for candidate in candidates {
       if case .folder = FileKind(of: candidate) { return candidate }
     }
     let places = candidates.map(\.standardizedFileURL.path).joined(separator: ", ")
+    let meant = NearestName.suggestion(for: name, among: shelves.flatMap(Self.names)).map { "did you mean `\($0)`? " }
     throw refusal(
       "target", "expected a model folder at \(places), found none",
-      "mend the path, give --target FOLDER, or list the folder that holds `\(name)` in \(Self.targetPathVariable)")
+      (meant ?? "") + "mend the path, give --target FOLDER, or list the folder that holds `\(name)` in "
+        + Self.targetPathVariable)
+  }
+
+  /// What stands on a shelf.
+  private static func names(on shelf: URL) -> [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: shelf.path)) ?? []).sorted()
   }
 
   // MARK: One file

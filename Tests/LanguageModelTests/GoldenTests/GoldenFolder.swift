@@ -6,7 +6,7 @@ import TensorKernels
 /// A folder of reference numbers computed in float64 by PyTorch, found through its `index.json`.
 ///
 /// Two are looked at: the small one beside the tests, made by `Golden/make.py`, and the one that the environment
-/// variable `PDSWEEP_GOLDEN` names (by default `../shared/golden` beside the package).
+/// variable `PDSWEEP_GOLDEN` names, if it is set.
 struct GoldenFolder: CustomStringConvertible, Sendable {
   let url: URL
   let description: String
@@ -26,25 +26,22 @@ struct GoldenFolder: CustomStringConvertible, Sendable {
     URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("Golden"), name: "own")
 
-  static let external: GoldenFolder? = {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent()
-    let path = ProcessInfo.processInfo.environment["PDSWEEP_GOLDEN"] ?? "../shared/golden"
-    return GoldenFolder(URL(fileURLWithPath: path, relativeTo: root), name: "external")
-  }()
+  static let external = ProcessInfo.processInfo.environment["PDSWEEP_GOLDEN"].map {
+    GoldenFolder(URL(fileURLWithPath: $0, isDirectory: true), name: "external")
+  }
 
-  /// The folders that are there.
-  static var all: [GoldenFolder] { [own, external].compactMap(\.self) }
+  /// The folders to look at.
+  static var all: [GoldenFolder] { [own] + (external.map { [$0] } ?? []) }
 
-  private init?(_ url: URL, name: String) {
+  private init(_ url: URL, name: String) {
     struct Index: Decodable {
       let cases: [Case]
     }
-    guard let data = try? Data(contentsOf: url.appendingPathComponent("index.json")) else { return nil }
-    guard let index = try? JSONDecoder().decode(Index.self, from: data),
+    let file = url.appendingPathComponent("index.json")
+    guard let data = try? Data(contentsOf: file), let index = try? JSONDecoder().decode(Index.self, from: data),
       let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any],
       let tolerances = object["tolerances"] as? [String: [String: Any]]
-    else { preconditionFailure("\(url.path)/index.json does not read as an index of golden cases") }
+    else { preconditionFailure("\(file.path) does not read as an index of golden cases") }
     self.url = url
     description = name
     cases = index.cases

@@ -7,11 +7,6 @@ import Testing
 /// The engine against PyTorch in float64: what it computes forward.
 @Suite("Golden: forward")
 struct GoldenForwardTests {
-  @Test("the larger golden folder is there (set PDSWEEP_GOLDEN to name it)", .enabled(if: GoldenFolder.external != nil))
-  func externalFolder() {
-    #expect((GoldenFolder.external?.cases.count ?? 0) > 0)
-  }
-
   @Test("logits, hidden states and cross-entropies agree", arguments: GoldenFolder.all)
   func forward(folder: GoldenFolder) throws {
     let report = ToleranceReport(folder, "forward")

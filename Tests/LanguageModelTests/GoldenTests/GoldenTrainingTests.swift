@@ -102,7 +102,7 @@ struct GoldenTrainingTests {
 
   @Test("losses of masked sites, and gradients of their factors and masks, agree")
   func maskedGradients() throws {
-    let folder = try #require(GoldenFolder.own)
+    let folder = GoldenFolder.own
     let report = ToleranceReport(folder, "grad_masked")
     let cases = folder.cases(of: "grad_masked")
     for golden in cases {

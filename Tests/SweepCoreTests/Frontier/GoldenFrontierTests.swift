@@ -2,8 +2,8 @@ import Foundation
 import SweepCore
 import Testing
 
-/// Fronts and hypervolumes against the reference data in the folder that `PDSWEEP_GOLDEN` names, by default
-/// `../shared/golden` beside the package; skipped with a notice where there is none.
+/// Fronts and hypervolumes against the reference data in `Golden`, made by the script there, and in the folder that
+/// `PDSWEEP_GOLDEN` names, if it is set.
 @Suite struct GoldenFrontierTests {
   struct Index: Decodable {
     struct Case: Decodable {
@@ -44,12 +44,12 @@ import Testing
     var hypervolumes: [Volume]
   }
 
-  static let folder: URL = {
-    if let named = ProcessInfo.processInfo.environment["PDSWEEP_GOLDEN"] { return URL(filePath: named) }
-    return URL(filePath: #filePath).appending(path: "../../../../../shared/golden").standardized
+  static let folders: [URL] = {
+    let own = URL(filePath: #filePath).appending(path: "../../Golden").standardized
+    return [own] + (ProcessInfo.processInfo.environment["PDSWEEP_GOLDEN"].map { [URL(filePath: $0)] } ?? [])
   }()
 
-  static func cases(ofKind kind: String, in index: Index) throws -> [FrontCase] {
+  static func cases(ofKind kind: String, in index: Index, at folder: URL) throws -> [FrontCase] {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     return try index.cases.filter { $0.kind == kind }.map { entry in
@@ -59,13 +59,8 @@ import Testing
     }
   }
 
-  static func index() throws -> Index? {
-    let file = folder.appending(path: "index.json")
-    guard FileManager.default.fileExists(atPath: file.path) else {
-      print("notice: no reference data at \(folder.path); golden frontier cases skipped")
-      return nil
-    }
-    return try JSONDecoder().decode(Index.self, from: Data(contentsOf: file))
+  static func index(at folder: URL) throws -> Index {
+    try JSONDecoder().decode(Index.self, from: Data(contentsOf: folder.appending(path: "index.json")))
   }
 
   static func report(_ kind: String, cases: Int, worst: Double, tolerance: Double) {
@@ -76,10 +71,12 @@ import Testing
     value == truth ? 0 : abs(value - truth) / abs(truth)
   }
 
-  @Test func frontsInThePlaneAgree() throws {
-    guard let index = try Self.index() else { return }
+  @Test(arguments: folders)
+  func frontsInThePlaneAgree(folder: URL) throws {
+    let index = try Self.index(at: folder)
     let tolerance = index.tolerances.pareto2d.hypervolumeRel
-    let cases = try Self.cases(ofKind: "pareto2d", in: index)
+    let cases = try Self.cases(ofKind: "pareto2d", in: index, at: folder)
+    #expect(!cases.isEmpty)
     var worst = 0.0
     for golden in cases {
       let points = golden.points.map { SIMD2($0) }
@@ -100,10 +97,12 @@ import Testing
     Self.report("pareto2d", cases: cases.count, worst: worst, tolerance: tolerance)
   }
 
-  @Test func frontsInSpaceAgree() throws {
-    guard let index = try Self.index() else { return }
+  @Test(arguments: folders)
+  func frontsInSpaceAgree(folder: URL) throws {
+    let index = try Self.index(at: folder)
     let tolerance = index.tolerances.pareto3d.hypervolumeRel
-    let cases = try Self.cases(ofKind: "pareto3d", in: index)
+    let cases = try Self.cases(ofKind: "pareto3d", in: index, at: folder)
+    #expect(!cases.isEmpty)
     var worst = 0.0
     for golden in cases {
       let points = golden.points.map { SIMD3($0) }

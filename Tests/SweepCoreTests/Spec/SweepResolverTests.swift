@@ -31,15 +31,23 @@ struct SweepResolverTests {
       ])
   }
 
-  @Test("looks a target up by name beside the sweep file, then in the folders of the target path")
-  func targetPath() throws {
+  @Test("looks a target up by name beside the sweep file, then on the shelves in their order")
+  func shelves() throws {
     let folder = try SweepFolder()
     defer { folder.remove() }
     try folder.move("small", to: "shelf/small")
     #expect(refusal { try folder.resolver().resolve(folder.spec()) }.contains("expected a model folder at"))
-    let path = "/no/such/shelf:" + folder.path("shelf")
-    let sweep = try folder.resolver(targetPath: path).resolve(folder.spec())
+    try folder.write("another", to: "last/small/tokenizer.json")
+    let shelves = ["/no/such/shelf", folder.path("shelf"), folder.path("last")]
+    let sweep = try folder.resolver(shelves: shelves).resolve(folder.spec())
     #expect(sweep.files.tokenizer.path == folder.path("shelf/small/tokenizer.json"))
+    #expect(sweep.files.tokenizer.digest == SHA256Digest(of: "the tokenizer"))
+
+    try folder.move("shelf/small", to: "shelf/smale")
+    try folder.delete("last/small")
+    let line = refusal { try folder.resolver(shelves: shelves).resolve(folder.spec()) }
+    #expect(line.contains("did you mean `smale`?"), "\(line)")
+    for shelf in shelves { #expect(line.contains(shelf + "/small"), "\(line)") }
   }
 
   @Test("lets the caller put another target and another corpora folder in place")
@@ -146,9 +154,10 @@ private struct SweepFolder {
 
   func spec() throws -> SweepSpec { try SweepSpec(contentsOf: root.appendingPathComponent("sweep.yaml")) }
 
-  func resolver(target: String? = nil, corpora: String? = nil, targetPath: String? = nil) -> SweepResolver {
+  func resolver(target: String? = nil, corpora: String? = nil, shelves: [String] = []) -> SweepResolver {
     SweepResolver(
-      sweepFile: root.appendingPathComponent("sweep.yaml"), target: target, corpora: corpora, targetPath: targetPath)
+      sweepFile: root.appendingPathComponent("sweep.yaml"), target: target, corpora: corpora,
+      shelves: shelves.map { URL(fileURLWithPath: $0, isDirectory: true) })
   }
 
   func write(_ text: String, to name: String) throws {

@@ -53,7 +53,7 @@ struct DecompositionRunTests {
   @Test(
     "what a recipe must not say is refused by its place",
     arguments: [
-      ("method: ica", "method: vpd", ":4:9: method: expected ica, svd or neurons, found vpd"),
+      ("method: ica", "method: pca", ":4:9: method: expected ica, svd, neurons or vpd, found pca"),
       ("method: ica", "method: svd", "expected no `ica` here, found one; remove it: svd has no settings"),
       ("decompose: parts", "decompose: a/b", "decompose: expected the decomposition's name, up to 80 letters"),
       ("h.0.attn.q_proj", "h.0.attn.p_proj", "sites[1]: expected a site, one of h.N.attn.q_proj"),

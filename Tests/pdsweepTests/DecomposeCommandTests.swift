@@ -45,7 +45,7 @@ struct DecomposeCommandTests {
     try laboratory.write(Self.recipe("pca"), to: "recipe.yaml")
     let outcome = try await Command.run(["decompose", "recipe.yaml"], in: laboratory)
     #expect(outcome.status == 2)
-    #expect(outcome.errors.contains("recipe.yaml:4:9: method: expected ica, svd or neurons, found pca"))
+    #expect(outcome.errors.contains("recipe.yaml:4:9: method: expected ica, svd, neurons or vpd, found pca"))
 
     try laboratory.write(Self.recipe("svd"), to: "recipe.yaml")
     let nowhere = try await Command.run(["decompose", "recipe.yaml", "--output", "none/x.safetensors"], in: laboratory)

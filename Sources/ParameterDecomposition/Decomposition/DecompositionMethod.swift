@@ -8,10 +8,9 @@ public import TensorKernels
 public protocol DecompositionMethod {
   /// Decomposes the task's sites and hands each over once, when it is final.
   ///
-  /// - Throws: where the model or the text do not suffice for the method.
-  func decompose(
-    _ task: DecompositionTask, handOver: (SiteDecomposition) -> Void
-  ) throws(InputFileError)
+  /// - Throws: where the model or the text do not suffice for the method, where it comes to no result, and
+  ///   ``DecompositionControl/Stopped`` if it was asked to stop.
+  func decompose(_ task: DecompositionTask, handOver: (SiteDecomposition) -> Void) throws
 }
 
 /// What is to be decomposed, and the text that says what it does.
@@ -24,6 +23,8 @@ public struct DecompositionTask {
   public let sites: [Site]
   /// The text.
   public let text: TrainingText
+  /// How it is carried out.
+  public var control = DecompositionControl()
 
   /// Gathers a task.
   public init(model: TargetModel, modelPath: String, sites: [Site], text: TrainingText) {
@@ -45,14 +46,19 @@ public struct SiteDecomposition {
   public let write: Matrix
   /// What the method says about how it went, by name.
   public let notes: [String: Double]
+  /// Says of inputs how much each subcomponent matters; `nil` where the method makes none.
+  public let importance: ImportanceFunction?
 
   /// Gathers the subcomponents of a site.
-  public init(site: Site, read: Matrix, write: Matrix, notes: [String: Double] = [:]) {
+  public init(
+    site: Site, read: Matrix, write: Matrix, notes: [String: Double] = [:], importance: ImportanceFunction? = nil
+  ) {
     precondition(read.columns == write.rows, "as many read directions as write directions")
     self.site = site
     self.read = read
     self.write = write
     self.notes = notes
+    self.importance = importance
   }
 
   /// C.

@@ -8,13 +8,18 @@ public struct DecompositionProvenance: Sendable, Hashable, Encodable {
   struct Settings: Hashable, Encodable {
     let method: String
     let ica: DecompositionRecipe.ICA?
+    let vpd: VPDSettings?
     let start: String
     let context: Int?
     let shares: [String: Double]
 
     init(_ recipe: DecompositionRecipe) {
       method = recipe.method.name.rawValue
-      if case .ica(let settings) = recipe.method { ica = settings } else { ica = nil }
+      switch recipe.method {
+      case .ica(let settings): (ica, vpd) = (settings, nil)
+      case .vpd(let settings, let start): (ica, vpd) = (settings.start == .ica ? start : nil, settings)
+      case .svd, .neurons: (ica, vpd) = (nil, nil)
+      }
       start = recipe.start
       context = recipe.context
       shares = Dictionary(uniqueKeysWithValues: recipe.corpora.map { ($0.name, $0.share) })

@@ -18,10 +18,10 @@ struct DecompositionRecipeReader {
   private static let atLeastOne = "a whole number of at least 1"
 
   func read() throws(SettingsError) -> DecompositionRecipe {
-    let settings = DecompositionRecipe.MethodName.ica.rawValue
+    let settings = [DecompositionRecipe.MethodName.ica, .vpd].map(\.rawValue)
     let file = try root.mapping(
       "a mapping that begins with `decompose: NAME`",
-      keys: ["decompose", "model", "sites", "method", settings, "corpora", "start", "context", "evaluation"])
+      keys: ["decompose", "model", "sites", "method"] + settings + ["corpora", "start", "context", "evaluation"])
     let name = try file.required("decompose", "the decomposition's name").name("the decomposition's name")
     let method = try Self.method(file)
     return DecompositionRecipe(
@@ -46,17 +46,28 @@ struct DecompositionRecipeReader {
   }
 
   private static func method(_ file: SettingsMapping) throws(SettingsError) -> DecompositionRecipe.Method {
-    let name = try file.required("method", "ica, svd or neurons").choice(of: DecompositionRecipe.MethodName.self)
+    let node = try file.required("method", "ica, svd, neurons or vpd")
+    let name = try node.choice(of: DecompositionRecipe.MethodName.self)
+    let (icaKey, vpdKey) = (DecompositionRecipe.MethodName.ica.rawValue, DecompositionRecipe.MethodName.vpd.rawValue)
+    if name != .vpd {
+      try file.refuse([vpdKey], advice: "remove it, or use `method: vpd`")
+    }
     switch name {
     case .ica:
-      return .ica(try ica(file[name.rawValue]))
+      return .ica(try ica(file[icaKey]))
     case .svd, .neurons:
-      try file.refuse(
-        [DecompositionRecipe.MethodName.ica.rawValue], advice: "remove it: \(name.rawValue) has no settings")
+      try file.refuse([icaKey], advice: "remove it: \(name.rawValue) has no settings")
       return name == .svd ? .svd : .neurons
+    case .vpd:
+      let settings = try VPDSettingsReader.read(file.required(vpdKey, "the settings of vpd"))
+      if settings.start != .ica {
+        try file.refuse([icaKey], advice: "remove it, or use `start: ica` in vpd")
+      }
+      return .vpd(settings, try ica(file[icaKey]))
     }
   }
 
+  /// The settings of ica, or those of the start of vpd.
   private static func ica(_ node: SettingsNode?) throws(SettingsError) -> DecompositionRecipe.ICA {
     let mapping = try node?.mapping(
       "a mapping of the settings of ica", keys: ["tokens", "seeds", "ridge", "iterations"])

@@ -20,6 +20,8 @@ public struct DecompositionRecipe: Sendable, Hashable {
     case svd
     /// ``NeuronBasis``.
     case neurons
+    /// ``VPD``.
+    case vpd
   }
 
   /// How ``SparseICA`` is done.
@@ -32,6 +34,11 @@ public struct DecompositionRecipe: Sendable, Hashable {
     public var ridge: Double
     /// The most iterations of a start.
     public var iterations: Int
+
+    /// Ready to run.
+    var decomposer: SparseICA {
+      SparseICA(tokens: tokens, seeds: seeds.map { UInt64($0) }, ridge: ridge, iterations: iterations)
+    }
   }
 
   /// A method with its settings.
@@ -42,6 +49,8 @@ public struct DecompositionRecipe: Sendable, Hashable {
     case svd
     /// ``NeuronBasis``.
     case neurons
+    /// ``VPD``, with the settings of the ICA that it may start from.
+    case vpd(VPDSettings, ICA)
 
     /// Its name.
     public var name: MethodName {
@@ -49,17 +58,17 @@ public struct DecompositionRecipe: Sendable, Hashable {
       case .ica: .ica
       case .svd: .svd
       case .neurons: .neurons
+      case .vpd: .vpd
       }
     }
 
     /// Ready to run.
     var decomposer: any DecompositionMethod {
       switch self {
-      case .ica(let ica):
-        SparseICA(
-          tokens: ica.tokens, seeds: ica.seeds.map { UInt64($0) }, ridge: ica.ridge, iterations: ica.iterations)
+      case .ica(let ica): ica.decomposer
       case .svd: SingularVectors()
       case .neurons: NeuronBasis()
+      case .vpd(let settings, let ica): VPD(settings: settings, ica: ica.decomposer)
       }
     }
   }

@@ -95,20 +95,54 @@ public struct DecompositionRun {
   /// Takes from seconds to hours, on the thread that calls it.
   ///
   /// - Parameters:
-  ///   - output: where the decomposition is written.
+  ///   - output: where the decomposition is written. The importance functions of a method that makes them come beside
+  ///     it, and so does a checkpoint while it is at work.
   ///   - program: the program and its version, for the provenance.
+  ///   - control: how it is carried out; where its checkpoint lies is said here.
   ///   - onSite: is told of each site when it is done.
+  /// - Throws: `InputFileError`, ``VPD/Divergence``, and ``DecompositionControl/Stopped`` if asked to stop.
   public func run(
-    to output: String, program: String, onSite: (SiteReport) -> Void
+    to output: String, program: String, control: DecompositionControl = DecompositionControl(),
+    onSite: (SiteReport) -> Void
   ) throws -> DecompositionProvenance {
-    try run(with: recipe.method.decomposer, to: output, program: program, onSite: onSite)
+    try run(with: recipe.method.decomposer, to: output, program: program, control: control, onSite: onSite)
   }
 
-  /// ``run(to:program:onSite:)`` by any method.
+  /// Where the checkpoint of a decomposition stands: `NAME.checkpoint.safetensors` beside `NAME.safetensors`.
+  static func checkpoint(beside output: String) -> String {
+    URL(fileURLWithPath: output).deletingPathExtension().path + ".checkpoint.safetensors"
+  }
+
+  /// The digest of all that the result depends on: two runs of one identity give the same decomposition.
+  private var identity: SHA256Digest {
+    struct Identity: Encodable {
+      let settings: DecompositionProvenance.Settings
+      let sites: [String]
+      let inputs: [String: SHA256Digest]
+    }
+    var recipe = recipe
+    if case .vpd(var settings, let ica) = recipe.method {
+      settings.checkpointEvery = 0
+      recipe.method = .vpd(settings, ica)
+    }
+    return SHA256Digest(
+      of: RecordJSON.encode(
+        Identity(
+          settings: DecompositionProvenance.Settings(recipe), sites: task.sites.map(\.description), inputs: inputs),
+        formatting: [.sortedKeys, .withoutEscapingSlashes]))
+  }
+
+  /// ``run(to:program:control:onSite:)`` by any method.
   func run(
-    with method: any DecompositionMethod, to output: String, program: String, onSite: (SiteReport) -> Void
+    with method: any DecompositionMethod, to output: String, program: String,
+    control: DecompositionControl = DecompositionControl(), onSite: (SiteReport) -> Void
   ) throws -> DecompositionProvenance {
-    try folder.refuse(output: output, over: texts)
+    let checkpoint = DecompositionControl.Checkpoint(path: Self.checkpoint(beside: output), identity: identity)
+    for path in [output, checkpoint.path] { try folder.refuse(output: path, over: texts) }
+    var task = task
+    task.control = control
+    task.control.checkpoint = checkpoint
+    var importances: [ImportanceFunction] = []
     var tensors: [SafetensorsFile.Content] = []
     var products: [Site: ConstantMatrix] = [:]
     var sites: [SiteReport] = []
@@ -118,6 +152,7 @@ public struct DecompositionRun {
           .init(
             name: "\(part.site).\(suffix)", shape: [matrix.rows, matrix.columns], elements: matrix.copyOfElements()))
       }
+      if let importance = part.importance { importances.append(importance) }
       products[part.site] = ConstantMatrix(copying: part.product())
       let report = SiteReport(
         site: "\(part.site)", subcomponents: part.count,
@@ -126,11 +161,19 @@ public struct DecompositionRun {
       onSite(report)
     }
     try SafetensorsFile.write(tensors, metadata: ["method": recipe.method.name.rawValue], to: output)
+    if importances.isEmpty {
+      // What lies there belongs to the decomposition that was just replaced.
+      try? FileManager.default.removeItem(atPath: ImportanceFile.path(beside: output))
+    } else {
+      try ImportanceFile.write(importances, beside: output)
+    }
     let provenance = DecompositionProvenance(
       program: program, recipe: recipe, inputs: inputs,
       output: try SHA256Digest(ofFile: URL(fileURLWithPath: output)), sites: sites,
       corpora: compare(with: task.model.replacing(products)))
     try provenance.write(beside: output)
+    // It is of no more use, and harmless where it cannot be removed.
+    try? FileManager.default.removeItem(atPath: checkpoint.path)
     return provenance
   }
 

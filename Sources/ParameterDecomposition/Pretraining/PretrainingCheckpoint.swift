@@ -71,7 +71,7 @@ extension PretrainingState {
     }
     let stored = Stored(
       format: Self.format, identity: identity, step: step, measurements: measurements, since: since)
-    let text = PretrainingJSON.encode(stored, formatting: [.sortedKeys, .withoutEscapingSlashes])
+    let text = RecordJSON.encode(stored, formatting: [.sortedKeys, .withoutEscapingSlashes])
     try SafetensorsFile.write(tensors, metadata: [Self.key: String(decoding: text, as: UTF8.self)], to: path)
   }
 
@@ -86,7 +86,7 @@ extension PretrainingState {
         advice: "bring back the recipe and the files that it was begun with, or name another --output folder")
     }
     guard let text = file.metadata[Self.key],
-      let stored = try? PretrainingJSON.decode(Stored.self, from: Array(text.utf8)), stored.format == Self.format
+      let stored = try? RecordJSON.decode(Stored.self, from: Array(text.utf8)), stored.format == Self.format
     else { throw refusal("expected a checkpoint of version \(Self.format), found another file") }
     guard stored.identity == inputs.identity, stored.since.count == inputs.languages.count else {
       throw refusal("expected a checkpoint of this recipe on these files, found one of another training")

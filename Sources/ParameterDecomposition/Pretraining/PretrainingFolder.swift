@@ -53,7 +53,7 @@ public struct PretrainingFolder: Sendable {
       let record: PretrainingRecord
       do {
         let text = try Data(contentsOf: URL(fileURLWithPath: path(Self.recordFile)))
-        record = try PretrainingJSON.decode(PretrainingRecord.self, from: Array(text))
+        record = try RecordJSON.decode(PretrainingRecord.self, from: Array(text))
       } catch {
         throw InputFileError(
           file: path(Self.recordFile), problem: "expected the record of a training, found something else",

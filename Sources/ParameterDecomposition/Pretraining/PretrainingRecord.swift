@@ -62,13 +62,13 @@ public struct PretrainingRecord: Codable, Sendable, Hashable {
 
   /// The text of the file.
   var json: [UInt8] {
-    PretrainingJSON.encode(self, formatting: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+    RecordJSON.encode(self, formatting: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
       + [UInt8(ascii: "\n")]
   }
 
   /// The same on one line.
   public var jsonLine: String {
-    String(decoding: PretrainingJSON.encode(self, formatting: [.sortedKeys, .withoutEscapingSlashes]), as: UTF8.self)
+    String(decoding: RecordJSON.encode(self, formatting: [.sortedKeys, .withoutEscapingSlashes]), as: UTF8.self)
       + "\n"
   }
 }
@@ -92,7 +92,7 @@ extension PretrainingInputs {
       let languages: [Language]
     }
     return SHA256Digest(
-      of: PretrainingJSON.encode(
+      of: RecordJSON.encode(
         Identity(
           name: recipe.name, start: Self.startText, shape: recipe.shape, training: recipe.training,
           evaluation: recipe.evaluation, tokenizer: SHA256Digest(of: tokenizerBytes),
@@ -114,25 +114,5 @@ extension PretrainingInputs {
             share: language.share, textSha256: language.text, cutSha256: language.cut,
             trainingTokens: language.tokens.count, tokensSeen: windows * recipe.shape.context)
         }), measurements: measurements, test: named(test))
-  }
-}
-
-/// JSON as this package writes it: keys in snake case, equal values to equal bytes.
-enum PretrainingJSON {
-  static func encode(_ value: some Encodable, formatting: JSONEncoder.OutputFormatting) -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = formatting
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    do {
-      return Array(try encoder.encode(value))
-    } catch {
-      preconditionFailure("\(type(of: value)) has no JSON form: \(error)")
-    }
-  }
-
-  static func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    return try decoder.decode(Value.self, from: Data(bytes))
   }
 }

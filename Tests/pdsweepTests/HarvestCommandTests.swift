@@ -23,6 +23,15 @@ struct HarvestCommandTests {
       #expect((subcomponent["strength"] as? [String: Double])?.keys.sorted() == ["english", "german"])
       #expect((subcomponent["examples"] as? [Any])?.count == 5)
     }
+    // The table of sites names the most selective subcomponent of each language.
+    let selectivity = try subcomponents.map { try #require($0["selectivity"] as? [String: Any]) }
+    let ratios = selectivity.enumerated().compactMap { index, one in
+      one["language"] as? String == "german" ? (index, one["ratio"] as? Double ?? 0) : nil
+    }
+    let best = try #require(ratios.max { $0.1 < $1.1 })
+    let row = try #require(outcome.output.split(separator: "\n").first { $0.hasPrefix("| h.1.mlp.c_fc |") })
+    let german = row.split(separator: "|")[1].trimmingCharacters(in: .whitespaces)
+    #expect(german == "\(best.0) (\(String(format: "%.4g", best.1)))")
     let provenance = try #require(document["provenance"] as? [String: Any])
     #expect(
       (provenance["inputs"] as? [String: String])?.keys.sorted() == [

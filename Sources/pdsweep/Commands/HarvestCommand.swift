@@ -28,7 +28,8 @@ struct HarvestCommand: ParsableCommand {
       Works for any decomposition of the model, with V and U for each site, whoever made it: NAME.safetensors, and \
       NAME.importance.safetensors beside it if it has an importance function. A folder may hold several, so the harvest \
       is NAME.harvest.json. Memory does not grow with the tokens, the file grows with --examples. Prints the most \
-      selective subcomponents of each language.
+      selective subcomponents of each language, and for every site in Markdown which of its subcomponents is most \
+      selective for each language, with the ratio in parentheses.
 
       EXAMPLES
         pdsweep harvest target/decomposition-ica.safetensors \\
@@ -103,12 +104,25 @@ private struct SelectivityRanking {
 
   private let languages: [String]
   private var best: [String: [SubcomponentHarvest]] = [:]
+  private var sites: MarkdownTable
 
   init(languages: [String]) {
     self.languages = languages
+    sites = MarkdownTable(["site"] + languages, textColumns: 1)
   }
 
+  /// Adds the subcomponents of a site.
   mutating func add(_ subcomponents: [SubcomponentHarvest]) {
+    var selective: [String: SubcomponentHarvest] = [:]
+    for subcomponent in subcomponents where subcomponent.selectivity.ratio > 0 {
+      let (language, ratio) = (subcomponent.selectivity.language, subcomponent.selectivity.ratio)
+      if ratio > selective[language]?.selectivity.ratio ?? 0 { selective[language] = subcomponent }
+    }
+    sites.append(
+      [subcomponents.first?.site ?? ""]
+        + languages.map { language in
+          selective[language].map { "\($0.index) (\(Self.short($0.selectivity.ratio)))" } ?? ""
+        })
     for subcomponent in subcomponents where subcomponent.selectivity.ratio > 0 {
       best[subcomponent.selectivity.language, default: []].append(subcomponent)
     }
@@ -128,13 +142,15 @@ private struct SelectivityRanking {
       let found = best[language] ?? []
       if found.isEmpty { table += "  no subcomponent acts on it most\n" }
       for subcomponent in found {
-        let ratio = String(format: "%.4g", subcomponent.selectivity.ratio)
+        let ratio = Self.short(subcomponent.selectivity.ratio)
         let strength = String(format: "%.3g", subcomponent.strength[language] ?? 0)
         table +=
           "  \(subcomponent.site):\(subcomponent.index)  \(ratio) times the next, strength \(strength): "
           + "\(subcomponent.label)\n"
       }
     }
-    return table
+    return table + "\n" + sites.text
   }
+
+  private static func short(_ ratio: Double) -> String { String(format: "%.4g", ratio) }
 }

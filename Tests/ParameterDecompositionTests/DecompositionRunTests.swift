@@ -111,11 +111,12 @@ struct DecompositionRunTests {
     #expect(provenance.output == (try SHA256Digest(ofFile: URL(fileURLWithPath: output))))
     #expect(provenance.sites.map(\.subcomponents) == [16, 16])
     #expect(provenance.sites.allSatisfy { $0.faithfulness < 1e-9 })
-    #expect(provenance.corpora.map(\.corpus) == ["a", "b"])
-    for corpus in provenance.corpora {
+    #expect(provenance.evaluation.corpora.map(\.corpus) == ["a", "b"])
+    #expect(provenance.evaluation.sites.map(\.nonzero) == [16, 16])
+    for corpus in provenance.evaluation.corpora {
       // A whole window, at least as many tokens as asked for.
       #expect(corpus.tokens == 32)
-      #expect(abs(corpus.base - corpus.decomposed) < 1e-4)
+      #expect(abs(corpus.base - corpus.decomposed.crossEntropy) < 1e-4)
     }
     #expect(
       Set(provenance.inputs.keys) == ["configuration", "weights", "tokenizer", "corpus:a", "corpus:b"])
@@ -129,6 +130,32 @@ struct DecompositionRunTests {
     let json = try #require(try JSONSerialization.jsonObject(with: firstProvenance) as? [String: Any])
     #expect((json["settings"] as? [String: Any])?["method"] as? String == "ica")
     #expect((json["inputs"] as? [String: String])?["weights"] == provenance.inputs["weights"]?.hexadecimal)
+  }
+
+  @Test("a run that is stopped while it measures goes on to the same files")
+  func stoppedWhileMeasuring() throws {
+    let recipe = Self.recipe.replacing("method: ica", with: "method: vpd").replacing(
+      "ica: {tokens: 600, seeds: [4, 2], ridge: 1e-3, iterations: 20}",
+      with: "vpd: {steps: 3, batch: 4, start: random, learning_rate: 1e-3, importance: {weight: 1e-3}}")
+    let output = laboratory.path("target/parts.safetensors")
+    let files = ["parts.safetensors", "parts.importance.safetensors", "parts.provenance.json"].map { "target/\($0)" }
+    let provenance = try run(recipe).run(to: output, program: "test") { _ in }
+    #expect(provenance.evaluation.corpora.allSatisfy { $0.masked != nil })
+    let whole = try files.map { try laboratory.bytes($0) }
+    for file in files { try FileManager.default.removeItem(atPath: laboratory.path(file)) }
+
+    var made = 0
+    let stopping = DecompositionControl(shouldStop: { made == 3 }) { if case .stepped = $0 { made += 1 } }
+    let stopped = #expect(throws: DecompositionControl.Stopped.self) {
+      try run(recipe).run(to: output, program: "test", control: stopping) { _ in }
+    }
+    #expect(stopped == DecompositionControl.Stopped(step: 3, steps: 3))
+    #expect(!FileManager.default.fileExists(atPath: laboratory.path("target/parts.provenance.json")))
+    var isRepeated = false
+    let control = DecompositionControl(observe: { if case .stepped = $0 { isRepeated = true } })
+    _ = try run(recipe).run(to: output, program: "test", control: control) { _ in }
+    #expect(try files.map { try laboratory.bytes($0) } == whole && !isRepeated)
+    #expect(!FileManager.default.fileExists(atPath: laboratory.path("target/parts.checkpoint.safetensors")))
   }
 
   @Test("nothing that is read is written over")
@@ -172,6 +199,6 @@ struct DecompositionRunTests {
       with: Halved(), to: laboratory.path("half.safetensors"), program: "pdsweep test"
     ) { _ in }
     #expect(provenance.sites.allSatisfy { $0.faithfulness > 1e-4 })
-    #expect(provenance.corpora.allSatisfy { abs($0.base - $0.decomposed) > 1e-4 })
+    #expect(provenance.evaluation.corpora.allSatisfy { $0.decomposed.divergence > 1e-4 })
   }
 }

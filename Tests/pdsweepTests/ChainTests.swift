@@ -101,9 +101,10 @@ struct ChainTests {
     for (method, settings) in methods {
       try laboratory.write(Self.decomposition(method, settings), to: "\(method).yaml")
       let decomposition = try await run("decompose", "\(method).yaml", "--json", in: laboratory)
-      for corpus in try #require(decomposition["corpora"] as? [[String: Any]]) {
-        let (base, whole) = (try #require(corpus["base"] as? Double), try #require(corpus["decomposed"] as? Double))
-        #expect(abs(base - whole) < 1e-3)
+      let evaluation = try #require(decomposition["evaluation"] as? [String: Any])
+      for corpus in try #require(evaluation["corpora"] as? [[String: Any]]) {
+        let whole = try #require((corpus["decomposed"] as? [String: Double])?["cross_entropy"])
+        #expect(abs(try #require(corpus["base"] as? Double) - whole) < 1e-3)
       }
       try await run(
         "harvest", "model/\(method).safetensors", "--tokens", "2000", "--examples", "1", "--corpus",

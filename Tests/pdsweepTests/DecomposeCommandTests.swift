@@ -29,9 +29,10 @@ struct DecomposeCommandTests {
     for site in try #require(report["sites"] as? [[String: Any]]) {
       #expect(try #require(site["faithfulness"] as? Double) < 1e-9)
     }
-    for corpus in try #require(report["corpora"] as? [[String: Any]]) {
-      let (base, decomposed) = (try #require(corpus["base"] as? Double), try #require(corpus["decomposed"] as? Double))
-      #expect(abs(base - decomposed) < 1e-4)
+    let evaluation = try #require(report["evaluation"] as? [String: Any])
+    for corpus in try #require(evaluation["corpora"] as? [[String: Any]]) {
+      let decomposed = try #require(corpus["decomposed"] as? [String: Double])
+      #expect(abs(try #require(corpus["base"] as? Double) - (try #require(decomposed["cross_entropy"]))) < 1e-4)
     }
     let written = try Decomposition(
       path: laboratory.folder.appending(path: "target/new.safetensors").path, configuration: Laboratory.configuration)

@@ -37,12 +37,12 @@ public struct DecompositionProvenance: Sendable, Hashable, Encodable {
   public let output: SHA256Digest
   /// The sites, in the model's order.
   public let sites: [DecompositionRun.SiteReport]
-  /// How the decomposed model compares to the base, on validation text.
-  public let corpora: [DecompositionRun.CorpusReport]
+  /// How good it is, on validation text.
+  public let evaluation: DecompositionEvaluation
 
   init(
     program: String, recipe: DecompositionRecipe, inputs: [String: SHA256Digest], output: SHA256Digest,
-    sites: [DecompositionRun.SiteReport], corpora: [DecompositionRun.CorpusReport]
+    sites: [DecompositionRun.SiteReport], evaluation: DecompositionEvaluation
   ) {
     self.program = program
     name = recipe.name
@@ -50,7 +50,7 @@ public struct DecompositionProvenance: Sendable, Hashable, Encodable {
     self.inputs = inputs
     self.output = output
     self.sites = sites
-    self.corpora = corpora
+    self.evaluation = evaluation
   }
 
   /// Where the provenance of a decomposition stands: `NAME.provenance.json` beside `NAME.safetensors`.

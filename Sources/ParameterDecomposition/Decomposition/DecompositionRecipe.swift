@@ -62,6 +62,14 @@ public struct DecompositionRecipe: Sendable, Hashable {
       }
     }
 
+    /// Steps of a method that takes any, and can be stopped and carried on.
+    var steps: Int? {
+      switch self {
+      case .ica, .svd, .neurons: nil
+      case .vpd(let settings, _): settings.steps
+      }
+    }
+
     /// Ready to run.
     var decomposer: any DecompositionMethod {
       switch self {

@@ -18,18 +18,6 @@ public struct DecompositionRun {
     public let notes: [String: Double]
   }
 
-  /// How the model with (V U)ᵀ in place of its matrices compares to the base on a corpus's validation text.
-  public struct CorpusReport: Sendable, Hashable, Codable {
-    /// The corpus.
-    public let corpus: String
-    /// Tokens predicted.
-    public let tokens: Int
-    /// Mean cross-entropy of the base model, nats.
-    public let base: Double
-    /// Mean cross-entropy of the decomposed model, nats.
-    public let decomposed: Double
-  }
-
   /// The recipe.
   public let recipe: DecompositionRecipe
   /// Where the decomposition is written if nothing else is said: `NAME.safetensors` in the model folder.
@@ -91,7 +79,7 @@ public struct DecompositionRun {
     task = DecompositionTask(model: target.model, modelPath: target.weights, sites: sites, text: text)
   }
 
-  /// Decomposes, writes the decomposition, holds it against the base model, and writes its provenance beside it.
+  /// Decomposes, writes the decomposition, measures it on validation text, and writes its provenance beside it.
   /// Takes from seconds to hours, on the thread that calls it.
   ///
   /// - Parameters:
@@ -144,7 +132,6 @@ public struct DecompositionRun {
     task.control.checkpoint = checkpoint
     var importances: [ImportanceFunction] = []
     var tensors: [SafetensorsFile.Content] = []
-    var products: [Site: ConstantMatrix] = [:]
     var sites: [SiteReport] = []
     try method.decompose(task) { part in
       for (suffix, matrix) in [("V", part.read), ("U", part.write)] {
@@ -153,7 +140,6 @@ public struct DecompositionRun {
             name: "\(part.site).\(suffix)", shape: [matrix.rows, matrix.columns], elements: matrix.copyOfElements()))
       }
       if let importance = part.importance { importances.append(importance) }
-      products[part.site] = ConstantMatrix(copying: part.product())
       let report = SiteReport(
         site: "\(part.site)", subcomponents: part.count,
         faithfulness: part.meanSquareError(from: task.model.weight(at: part.site)), notes: part.notes)
@@ -170,21 +156,25 @@ public struct DecompositionRun {
     let provenance = DecompositionProvenance(
       program: program, recipe: recipe, inputs: inputs,
       output: try SHA256Digest(ofFile: URL(fileURLWithPath: output)), sites: sites,
-      corpora: compare(with: task.model.replacing(products)))
+      evaluation: try evaluate(output, control))
     try provenance.write(beside: output)
     // It is of no more use, and harmless where it cannot be removed.
     try? FileManager.default.removeItem(atPath: checkpoint.path)
     return provenance
   }
 
-  private func compare(with decomposed: TargetModel) -> [CorpusReport] {
-    evaluation.map { corpus, windows in
-      func crossEntropy(_ model: TargetModel) -> Double {
-        Evaluator(model: model).meanCrossEntropy(of: windows) ?? .nan
-      }
-      return CorpusReport(
-        corpus: corpus, tokens: windows.reduce(0) { $0 + $1.targets.count }, base: crossEntropy(task.model),
-        decomposed: crossEntropy(decomposed))
+  /// Measures what was written.
+  private func evaluate(_ output: String, _ control: DecompositionControl) throws -> DecompositionEvaluation {
+    let written = try Decomposition(path: output, configuration: task.model.configuration)
+    let evaluator = try DecompositionEvaluator(
+      model: task.model, decomposition: written, importance: try ImportanceFile.read(beside: written))
+    guard
+      let found = evaluator.evaluate(
+        evaluation, threads: control.threads, shouldStop: { recipe.method.steps != nil && control.shouldStop() })
+    else {
+      let steps = recipe.method.steps ?? 0
+      throw DecompositionControl.Stopped(step: steps, steps: steps)
     }
+    return found
   }
 }

@@ -66,7 +66,6 @@ public struct VPD: DecompositionMethod {
       try state.write(to: checkpoint.path, identity: checkpoint.identity)
       saved = state.step
     }
-    var last: VPDStep?
     while state.step < settings.steps {
       if control.shouldStop() {
         try save(state)
@@ -76,15 +75,12 @@ public struct VPD: DecompositionMethod {
       let windows = (0..<settings.batch).map { _ in mixture.next().window }
       let step = training.step(&state, windows: windows)
       guard step.isFinite else { throw Divergence(step: step.step) }
-      last = step
       control.observe(.stepped(step, of: settings.steps))
     }
     try save(state)
     for site in state.sites {
       handOver(
-        SiteDecomposition(
-          site: site.site, read: site.read, write: site.write,
-          notes: last?.active[site.site].map { ["active": $0] } ?? [:], importance: site.importance))
+        SiteDecomposition(site: site.site, read: site.read, write: site.write, importance: site.importance))
     }
   }
 

@@ -68,9 +68,8 @@ struct DecomposeCommand: AsyncParsableCommand {
       Writes NAME.safetensors (SITE.V and SITE.U) into the model folder and NAME.provenance.json beside it; vpd also \
       NAME.importance.safetensors and, while it is at work, NAME.checkpoint.safetensors. Whatever ends vpd (Ctrl-C, \
       SIGTERM, a crash), the same command carries it on, and the files come out the same byte for byte, on any number of \
-      threads. Prints for each site the number of subcomponents and the faithfulness, the mean square of (V U)^T - W, \
-      and for vpd how many are active: the mean number a token whose importance is above 0.5; then the cross-entropy of \
-      the model put together from its subcomponents beside that of the base, on validation text.
+      threads. Prints each site when it is done; then, measured on validation text, the tables of `pdsweep evaluate`: how \
+      many subcomponents matter a token, and what is left of the model under masks. They stand in NAME.provenance.json.
 
       EXAMPLES
         pdsweep decompose ica.yaml
@@ -168,16 +167,11 @@ struct DecomposeCommand: AsyncParsableCommand {
       let notes = site.notes.sorted { $0.key < $1.key }.map { "  \($0) \(Self.short($1))" }.joined()
       write("\(site.site): \(site.subcomponents) subcomponents, faithfulness \(Self.short(site.faithfulness))\(notes)")
     }
-    for corpus in provenance.corpora {
-      write(
-        "\(corpus.corpus): cross-entropy \(Self.nats(corpus.decomposed)), base \(Self.nats(corpus.base)), on "
-          + "\(corpus.tokens) tokens")
-    }
+    write("\n" + EvaluationTables.text([(provenance.name, provenance.evaluation)]))
     write(output)
     if let failure { throw failure }
     return provenance
   }
 
   private static func short(_ number: Double) -> String { String(format: "%.3g", number) }
-  private static func nats(_ number: Double) -> String { String(format: "%.5f", number) }
 }

@@ -32,5 +32,9 @@ enum EvaluationTables {
     return [nats(losses.crossEntropy), nats(losses.divergence)]
   }
 
-  private static func nats(_ number: Double) -> String { String(format: "%.4f", number) }
+  /// Rounding leaves divergences of nothing a little below zero.
+  private static func nats(_ number: Double) -> String {
+    let text = String(format: "%.4f", number)
+    return text == "-0.0000" ? "0.0000" : text
+  }
 }

@@ -89,7 +89,7 @@ struct DecompositionEvaluatorTests {
     let evaluator = try DecompositionEvaluator(
       model: model, decomposition: decomposition, importance: importance,
       settings: DecompositionEvaluation.Settings(adversarySteps: steps, adversaryStepSize: stepSize, seed: 3))
-    return try #require(evaluator.evaluate(text, threads: threads))
+    return try #require(try evaluator.evaluate(text, threads: threads))
   }
 
   // MARK: Brute force
@@ -292,6 +292,23 @@ struct DecompositionEvaluatorTests {
     #expect(found.sites.allSatisfy { $0.subcomponents == 5 && $0.nonzero == 5 && $0.active == 5 })
     let corpus = try #require(found.corpora.first)
     #expect(corpus.masked == nil && corpus.decomposed.divergence > 0.01)
+  }
+
+  @Test("numbers that are too large, or none, are refused by their place")
+  func refusals() throws {
+    for (number, says) in [(Float.nan, "h.0.mlp.c_fc.V[0, 0]: expected a finite"), (3e38, "found losses that are no")] {
+      var parts: [SiteDecomposition] = []
+      let shape = Self.configuration.shape(of: Site(layer: 0, kind: .expand))
+      let (read, write) = (Matrix(rows: shape.inputs, columns: 1), Matrix(rows: 1, columns: shape.outputs))
+      read.fill(number)
+      write.fill(number)
+      parts.append(SiteDecomposition(site: Site(layer: 0, kind: .expand), read: read, write: write))
+      let decomposition = try written(parts)
+      let error = try #require(throws: InputFileError.self) {
+        try evaluate(decomposition, nil, [("a", windows(1, length: 4))])
+      }
+      #expect("\(error)".contains(says), "\(error)")
+    }
   }
 
   @Test("the figures are the same on any number of threads")

@@ -112,6 +112,24 @@ struct HarvesterTests {
     }
   }
 
+  @Test("a subcomponent whose activations are no numbers is refused by its name")
+  func refusal() throws {
+    let site = Site(layer: 0, kind: .expand)
+    let shape = folder.model.configuration.shape(of: site)
+    let large = [Float](repeating: 3e38, count: shape.inputs + shape.outputs)
+    try SafetensorsFile.write(
+      [
+        .init(name: "\(site).V", shape: [shape.inputs, 1], elements: Array(large.prefix(shape.inputs))),
+        .init(name: "\(site).U", shape: [1, shape.outputs], elements: Array(large.prefix(shape.outputs))),
+      ], to: laboratory.path("large.safetensors"))
+    let decomposition = try Decomposition(
+      path: laboratory.path("large.safetensors"), configuration: folder.model.configuration)
+    let harvester = try Harvester(
+      model: folder.model, decomposition: decomposition, importance: nil, text: text, tokens: 40, seed: 1, examples: 1)
+    let error = try #require(throws: InputFileError.self) { try harvester.run { _ in } }
+    #expect(error.place == "h.0.mlp.c_fc:0" && error.problem.contains("activations are finite"), "\(error)")
+  }
+
   @Test("importance is the mean of the importance function over the language's tokens")
   func importance() throws {
     #expect(try harvest().allSatisfy { $0.importance == nil })

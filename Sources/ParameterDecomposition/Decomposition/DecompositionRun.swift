@@ -169,7 +169,7 @@ public struct DecompositionRun {
     let evaluator = try DecompositionEvaluator(
       model: task.model, decomposition: written, importance: try ImportanceFile.read(beside: written))
     guard
-      let found = evaluator.evaluate(
+      let found = try evaluator.evaluate(
         evaluation, threads: control.threads, shouldStop: { recipe.method.steps != nil && control.shouldStop() })
     else {
       let steps = recipe.method.steps ?? 0

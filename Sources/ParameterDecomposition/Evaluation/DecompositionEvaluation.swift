@@ -82,4 +82,14 @@ public struct DecompositionEvaluation: Sendable, Hashable, Codable {
   public let sites: [SiteReport]
   /// The corpora, in the order in which they were given.
   public let corpora: [CorpusReport]
+
+  /// Whether every figure is a finite number.
+  var isFinite: Bool {
+    let losses = corpora.flatMap { corpus in
+      [corpus.decomposed, corpus.masked?.importance, corpus.masked?.stochastic, corpus.masked?.adversarial]
+        .compactMap(\.self)
+    }
+    return sites.allSatisfy { $0.faithfulness.isFinite } && corpora.allSatisfy { $0.base.isFinite }
+      && losses.allSatisfy { $0.crossEntropy.isFinite && $0.divergence.isFinite }
+  }
 }

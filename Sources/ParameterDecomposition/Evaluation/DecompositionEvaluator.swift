@@ -19,6 +19,7 @@ public struct DecompositionEvaluator {
   let sites: [MaskedPass.Part]
   private let faithfulness: [Double]
   private let settings: DecompositionEvaluation.Settings
+  private let path: String
 
   /// Reads a decomposition's numbers into memory.
   ///
@@ -52,6 +53,7 @@ public struct DecompositionEvaluator {
     self.sites = sites
     self.faithfulness = faithfulness
     self.settings = settings
+    path = decomposition.path
   }
 
   /// Measures the decomposition on windows of text; every corpus has at least one.
@@ -59,9 +61,10 @@ public struct DecompositionEvaluator {
   /// Process-wide effect: the BLAS takes one thread, for a product's last digits depend on their number.
   ///
   /// - Parameter shouldStop: asked again and again, on the calling thread; `true` ends the measurement with `nil`.
+  /// - Throws: if the numbers of the decomposition, though finite, are so large that its losses are not.
   public func evaluate(
     _ text: [(corpus: String, windows: [TokenWindow])], threads: Int, shouldStop: () -> Bool = { false }
-  ) -> DecompositionEvaluation? {
+  ) throws(InputFileError) -> DecompositionEvaluation? {
     Product.setThreads(1)
     let passes = text.enumerated().flatMap { corpus, part in
       TokenWindow.groups(of: part.windows).enumerated().map { number, windows in
@@ -94,7 +97,13 @@ public struct DecompositionEvaluator {
         site: "\(part.site)", subcomponents: part.count, faithfulness: faithfulness[index],
         nonzero: mean(total.masked?.nonzero), active: mean(total.masked?.active))
     }
-    return DecompositionEvaluation(settings: settings, sites: reports, corpora: corpora)
+    let evaluation = DecompositionEvaluation(settings: settings, sites: reports, corpora: corpora)
+    guard evaluation.isFinite else {
+      throw InputFileError(
+        file: path, problem: "expected subcomponents that the model can be run with, found losses that are no numbers",
+        advice: "its training diverged, or it belongs to another model: get or make it again")
+    }
+    return evaluation
   }
 
   /// What the random sources of a pass follow from.

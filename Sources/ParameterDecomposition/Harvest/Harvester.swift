@@ -50,6 +50,8 @@ public struct Harvester {
   }
 
   /// Harvests every subcomponent. `handOver` gets those of one site after the other, in the model's order.
+  ///
+  /// - Throws: an `InputFileError` for a subcomponent whose activations are not finite, and what `handOver` throws.
   public func run(handOver: ([SubcomponentHarvest]) throws -> Void) throws {
     var tallies = decomposition.sites.map {
       ActivationTally(subcomponents: $0.count, languages: languages.count, placesKept: examples)
@@ -74,7 +76,7 @@ public struct Harvester {
       attributions.append(decomposition.sites.map { slopes(of: $0, gradients) })
     }
     for (place, factors) in decomposition.sites.enumerated() {
-      try handOver(harvest(factors, tallies[place], attributions: attributions.map { $0[place] }))
+      try handOver(try harvest(factors, tallies[place], attributions: attributions.map { $0[place] }))
     }
   }
 
@@ -96,11 +98,17 @@ public struct Harvester {
 
   private func harvest(
     _ factors: Decomposition.Factors, _ tally: ActivationTally, attributions: [[Double]]
-  ) -> [SubcomponentHarvest] {
+  ) throws(InputFileError) -> [SubcomponentHarvest] {
     let together = tally.sums.dropFirst().reduce(tally.sums[0], +)
-    return (0..<factors.count).map { index in
+    return try (0..<factors.count).map { index throws(InputFileError) in
       let norm = factors.write.copyOfRow(index).reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
       let strengths = zip(languages, tally.sums).map { ($0.name, $1.rootMeanSquare(index) * norm) }
+      guard (strengths.map(\.1) + attributions.map { $0[index] }).allSatisfy(\.isFinite) else {
+        throw InputFileError(
+          file: decomposition.path, place: "\(factors.site):\(index)",
+          problem: "expected a subcomponent whose activations are finite numbers, found others",
+          advice: "its training diverged, or it belongs to another model: get or make it again")
+      }
       let examples = tally.places[index].map { example($0, norm: norm) }
       func byLanguage(_ values: [Double]) -> [String: Double] {
         Dictionary(uniqueKeysWithValues: zip(languages.map(\.name), values))

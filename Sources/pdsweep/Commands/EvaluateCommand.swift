@@ -120,7 +120,7 @@ struct EvaluateCommand: ParsableCommand {
         model: folder.model, decomposition: input.decomposition, importance: input.importance,
         settings: DecompositionEvaluation.Settings(
           adversarySteps: adversarySteps, adversaryStepSize: adversaryStepSize, seed: seed))
-      guard let evaluation = evaluator.evaluate(windows, threads: threads) else {
+      guard let evaluation = try evaluator.evaluate(windows, threads: threads) else {
         preconditionFailure("nobody asks it to stop")
       }
       let record = EvaluationRecord(

@@ -23,7 +23,9 @@ struct VPDStepTests {
         rows: weight.columns, columns: settings.subcomponents[site.kind.shortName] ?? weight.columns,
         normalBy: "read \(site)", variance: 0.1)
       let trained = try #require(
-        TrainedSite(site: site, weight: weight, read: read, hidden: settings.hidden, seed: "test"))
+        TrainedSite(
+          site: site, weight: weight, read: read, spare: Matrix(rows: read.rows, columns: 0), hidden: settings.hidden,
+          seed: "test"))
       trained.write.add(
         Matrix(rows: trained.write.rows, columns: trained.write.columns, normalBy: "write \(site)", variance: 1e-3))
       trained.importance.outputBias.fill(0.5)

@@ -85,6 +85,10 @@ struct VPDTests {
       settings.steps = 1
       let step = try #require(try laboratory.decompose(settings).steps.first)
       #expect(step.faithfulness < 1e-10, "\(start.rawValue)")
+      // One step moves every number by the learning rate at most: 4 of 20 are spare after ica.
+      let written = try #require(try laboratory.decompose(settings).numbers["h.0.mlp.c_fc.U"])
+      let rows = (0..<20).map { written[$0 * 24..<($0 + 1) * 24].map(abs).max() ?? 0 }
+      #expect(rows.count { $0 <= 1.1e-3 } == (start == .ica ? 4 : 0), "\(start.rawValue): \(rows)")
     }
     var settings = VPDLaboratory.settings
     settings.start = .ica

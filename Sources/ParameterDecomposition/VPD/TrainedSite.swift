@@ -93,15 +93,21 @@ extension TrainedSite {
   /// The bias that importance functions begin with: everything matters.
   private static let outputBias: Float = 1
 
-  /// A site at its start: U = V⁺ Wᵀ, which makes the subcomponents add up to W where V has full row rank.
+  /// A site at its start: U = V⁺ Wᵀ, which makes the subcomponents add up to W where V has full row rank. `spare` read
+  /// directions come behind those of `read`, with U = 0: they have no part in W yet.
   ///
   /// The importance function starts from random numbers chosen by `seed`: hidden units of variance 2 / d_in, outputs of
   /// 0.1 / H, so that importances are about 1 everywhere.
   ///
   /// - Returns: `nil` if the read directions depend on each other beyond what can be solved.
-  init?(site: Site, weight: ConstantMatrix, read: Matrix, hidden: Int, seed: String) {
+  init?(site: Site, weight: ConstantMatrix, read taken: Matrix, spare: Matrix, hidden: Int, seed: String) {
     let transposed = Matrix(copying: weight).transposed()
-    guard let write = Self.pseudoinverse(read, times: transposed) else { return nil }
+    guard let solution = Self.pseudoinverse(taken, times: transposed) else { return nil }
+    let read = Matrix(uninitializedRows: taken.rows, columns: taken.columns + spare.columns)
+    read.columns(0..<taken.columns).copy(from: taken)
+    read.columns(taken.columns..<read.columns).copy(from: spare)
+    let write = Matrix(rows: read.columns, columns: transposed.columns)
+    write.rows(0..<solution.rows).copy(from: solution)
     func normal(_ name: String, _ rows: Int, _ columns: Int, variance: Double) -> Matrix {
       Matrix(rows: rows, columns: columns, normalBy: "\(seed)/\(site).\(name)", variance: variance)
     }

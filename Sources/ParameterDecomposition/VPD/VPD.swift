@@ -120,16 +120,17 @@ public struct VPD: DecompositionMethod {
           "expected at least as many subcomponents as inputs (\(weight.columns)) for a start from ica, found \(count)",
           "raise vpd.subcomponents, or use `start: random`")
       }
-      let read = Matrix(rows: weight.columns, columns: count)
-      if let found { read.columns(0..<found.columns).copy(from: found) }
-      let random = read.columns((found?.columns ?? 0)..<count)
-      random.copy(
-        from: Matrix(
-          rows: random.rows, columns: random.columns, normalBy: "vpd/\(settings.seed)/start/\(site)", variance: 1))
+      let random = Matrix(
+        rows: weight.columns, columns: count - (found?.columns ?? 0),
+        normalBy: "vpd/\(settings.seed)/start/\(site)", variance: 1)
+      random.normaliseColumns()
+      // Random directions beside those of ica would take over a part of what these do.
+      let (read, spare) = found.map { (Matrix(copying: $0), random) } ?? (random, Matrix(rows: random.rows, columns: 0))
       read.normaliseColumns()
       guard
         let site = TrainedSite(
-          site: site, weight: weight, read: read, hidden: settings.hidden, seed: "vpd/\(settings.seed)/importance")
+          site: site, weight: weight, read: read, spare: spare, hidden: settings.hidden,
+          seed: "vpd/\(settings.seed)/importance")
       else {
         throw refusal(
           "expected read directions that can be solved for, found some that depend on others",

@@ -4,7 +4,7 @@ internal import Foundation
 public struct VPDSettings: Sendable, Hashable, Codable {
   /// Where the training starts.
   public enum Start: String, Sendable, Hashable, Codable, CaseIterable {
-    /// Read directions of ``SparseICA``, and random ones where there are to be more.
+    /// Read directions of ``SparseICA``, and spare ones where there are to be more, random and with U = 0.
     case ica
     /// Random read directions.
     case random

@@ -60,10 +60,11 @@ struct DecomposeCommand: AsyncParsableCommand {
           faithfulness: 1e5
           checkpoints: {every: 500}
 
-      `adversarial.warm_up` is the number of steps that the \
-      adversary takes before each step of the training, besides the one that goes with it. `importance.ramp` is the part \
-      of the steps in which the weight rises, `annealing` that in which the power of the importances goes from the first \
-      to the last.
+      A random start wants at least twice as many subcomponents as inputs: with as many, the directions nearly depend on \
+      each other, and what is made of them is so large that the least mask shows. `adversarial.warm_up` is the number of \
+      steps that the adversary takes before each step of the training, besides the one that goes with it. \
+      `importance.ramp` is the part of the steps in which the weight rises, `annealing` that in which the power of the \
+      importances goes from the first to the last.
 
       Writes NAME.safetensors (SITE.V and SITE.U) into the model folder and NAME.provenance.json beside it; vpd also \
       NAME.importance.safetensors and, while it is at work, NAME.checkpoint.safetensors. Whatever ends vpd (Ctrl-C, \

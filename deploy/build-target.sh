@@ -3,15 +3,15 @@
 #
 #   deploy/build-target.sh [FOLDER]
 #
-# Prepares the text, learns a tokenizer, trains the model, decomposes it by every recipe decompose-*.yaml, harvests and
-# measures each decomposition, and packs all of it into Sources/pdsweep/Targets/reference, where the build finds it. FOLDER
+# Prepares the text, learns a tokenizer, trains the model, decomposes it by every recipe decompose-*.yaml, harvests each
+# decomposition, and packs all of it into Sources/pdsweep/Targets/reference, where the build finds it. FOLDER
 # (target/ if not given) keeps what is made on the way. A stage whose result is there, and newer than what it is made of,
 # is passed over: run it again after an interruption. A model of another recipe is never overwritten: remove FOLDER/model
 # first.
 #
 # Which subcomponents stand for German is decided last, by a rule that is the same for every language: those whose label
-# is the language and nothing else, at the site of the most selective of them. `pdsweep target pack` writes them into
-# provenance.json, with the recipes, the commands, the figures and the seconds of every stage.
+# is the language and nothing else, at the site of the one whose strength times selectivity is highest. `pdsweep target
+# pack` writes them into provenance.json, with the recipes, the commands, the figures and the seconds of every stage.
 #
 # PDSWEEP names the program; by default it is the release build, which is made first.
 # PDSWEEP_TARGET_OUTPUT names another folder to pack into.
@@ -88,8 +88,6 @@ for recipe in "$recipes"/decompose-*.yaml; do
     "$PDSWEEP" decompose "$recipe" --model model --corpora corpora --output "$file" --threads "$(nproc)"
   stage "${name/decompose/harvest}" "${file%.safetensors}.harvest.json" "$file" "${texts[@]}" -- \
     "$PDSWEEP" harvest "$file" --examples 1 --threads "$(nproc)" "${languages[@]/#/--corpus=}"
-  stage "${name/decompose/evaluate}" "${file%.safetensors}.evaluation.json" "$file" "${texts[@]}" -- \
-    "$PDSWEEP" evaluate "$file" --split test --threads "$(nproc)" "${languages[@]/#/--corpus=}"
 done
 
 # Which text it was: names and versions of the packages.

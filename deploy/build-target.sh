@@ -10,8 +10,8 @@
 # first.
 #
 # Which subcomponents stand for German is decided last, by a rule that is the same for every language: those whose label
-# is the language and nothing else, at the site of the one whose strength times selectivity is highest. `pdsweep target
-# pack` writes them into provenance.json, with the recipes, the commands, the figures and the seconds of every stage.
+# is the language and nothing else, at the site of the most selective of them. `pdsweep target pack` writes them into
+# provenance.json, with the recipes, the commands, the figures and the seconds of every stage.
 #
 # PDSWEEP names the program; by default it is the release build, which is made first.
 # PDSWEEP_TARGET_OUTPUT names another folder to pack into.

@@ -27,18 +27,17 @@ struct HarvestRecord: Decodable {
   }
 
   /// The subcomponents that stand for each language, by one rule for all of them: those whose label is the language and
-  /// nothing else, at the site of the first by strength times selectivity; the first in front. Languages that no label is
-  /// of are left out.
+  /// nothing else, at the site of the most selective of them; the most selective first. Languages that no label is of
+  /// are left out.
   ///
-  /// Selectivity alone would choose what is hardly ever heard. A site may write a language in several directions at once,
-  /// and only all of them together can be scaled without a remainder; other sites read other inputs. Decompositions are
-  /// made without a look at labels; this is the first.
+  /// A site may write a language in several directions at once, and only all of them together can be scaled without a
+  /// remainder; other sites read other inputs. Decompositions are made without a look at labels; this is the first.
   var selected: [String: [TargetProvenance.Selected]] {
     let labelled = Dictionary(grouping: subcomponents.filter { provenance.languages.contains($0.label) }, by: \.label)
     return labelled.mapValues { found in
       // Of equals, the first in the harvest's order.
       let order = found.enumerated().sorted {
-        ($1.element.weight, $0.offset) < ($0.element.weight, $1.offset)
+        ($1.element.selectivity.ratio, $0.offset) < ($0.element.selectivity.ratio, $1.offset)
       }.map(\.element)
       return order.filter { $0.site == order[0].site }.map { part in
         TargetProvenance.Selected(
@@ -47,9 +46,4 @@ struct HarvestRecord: Decodable {
       }
     }
   }
-}
-
-extension HarvestRecord.Subcomponent {
-  /// How strongly it acts on its language, and how much more than on others.
-  fileprivate var weight: Double { (strength[selectivity.language] ?? 0) * selectivity.ratio }
 }

@@ -99,8 +99,8 @@ struct TargetPackCommand: ParsableCommand {
       recipes, commands, times, where the text is from.
 
       It also says which subcomponents stand for each language of a harvest, by one rule for all languages: those whose \
-      label is the language and nothing else, at the site of the one whose strength times selectivity is highest. \
-      Nothing looks at labels before that. In a sweep, `alphas: shared` scales several together by one number.
+      label is the language and nothing else, at the site of the most selective of them. Nothing looks at labels before \
+      that. In a sweep, `alphas: shared` scales several together by one number.
 
       The folder appears as a whole; it takes the place of an older one only if that is a packed target too.
 

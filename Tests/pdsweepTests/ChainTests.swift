@@ -97,24 +97,27 @@ struct ChainTests {
     #expect(losses.keys.sorted() == Self.languages)
     for loss in losses.values { #expect(loss < 0.6 * Self.uniform) }
 
-    let methods = [("ica", "ica: {tokens: 6000, seeds: [0, 1]}"), ("svd", ""), ("neurons", "")]
+    let ica = "ica: {tokens: 6000, seeds: [0, 1]}"
+    let vpd = "vpd: {steps: 150, batch: 8, hidden: 32, learning_rate: 3e-3, importance: {weight: 3e-3}}"
+    let methods = [("ica", ica), ("svd", ""), ("neurons", ""), ("vpd", ica + "\n" + vpd)]
     for (method, settings) in methods {
       try laboratory.write(Self.decomposition(method, settings), to: "\(method).yaml")
       let decomposition = try await run("decompose", "\(method).yaml", "--json", in: laboratory)
       let evaluation = try #require(decomposition["evaluation"] as? [String: Any])
       for corpus in try #require(evaluation["corpora"] as? [[String: Any]]) {
         let whole = try #require((corpus["decomposed"] as? [String: Double])?["cross_entropy"])
-        #expect(abs(try #require(corpus["base"] as? Double) - whole) < 1e-3)
+        #expect(abs(try #require(corpus["base"] as? Double) - whole) < 1e-2)
       }
+      if method == "vpd" { try expectFewMatter(evaluation) }
       try await run(
         "harvest", "model/\(method).safetensors", "--tokens", "2000", "--examples", "1", "--corpus",
         "ardish=ardish.txt", "--corpus", "belian=belian.txt", "--corpus", "corese=corese.txt", in: laboratory)
     }
 
     // Directions that the inputs take apart are about a language; neurons and singular vectors are not.
-    let ica = try selectivity("ica", in: laboratory)
+    let independent = try selectivity("ica", in: laboratory)
     for control in ["svd", "neurons"] {
-      #expect(try selectivity(control, in: laboratory) < ica, "\(control)")
+      #expect(try selectivity(control, in: laboratory) < independent, "\(control)")
     }
 
     try await run(
@@ -126,7 +129,7 @@ struct ChainTests {
     let small = try #require(targets.first { $0["name"] as? String == "small" })
     let decompositions = try #require(small["decompositions"] as? [[String: Any]])
     let files = decompositions.map { $0["file"] as? String }
-    #expect(files == ["ica.safetensors", "neurons.safetensors", "svd.safetensors"])
+    #expect(files == ["ica.safetensors", "neurons.safetensors", "svd.safetensors", "vpd.safetensors"])
     let selected = try decompositions.map { try #require($0["selected"] as? [String: [String]])["ardish"] }
     let subcomponents = try #require(selected[0])
 
@@ -141,6 +144,20 @@ struct ChainTests {
       let removed = try #require(removal[method]) - base
       #expect(removed > 1.2, "\(method)")
       #expect(removed > share * (try #require(cost[method])), "\(method)")
+    }
+  }
+
+  /// Training has found subcomponents that do not matter, and the model stays what it is without them.
+  private func expectFewMatter(_ evaluation: [String: Any]) throws {
+    for site in try #require(evaluation["sites"] as? [[String: Any]]) {
+      #expect(try #require(site["active"] as? Double) < 0.8 * (try #require(site["subcomponents"] as? Double)))
+    }
+    for corpus in try #require(evaluation["corpora"] as? [[String: Any]]) {
+      let masked = try #require(corpus["masked"] as? [String: [String: Double]])
+      for (masks, most) in [("importance", 0.3), ("stochastic", 0.3), ("adversarial", 2.0)] {
+        let divergence = try #require(masked[masks]?["divergence"])
+        #expect(divergence < most, "\(masks)")
+      }
     }
   }
 

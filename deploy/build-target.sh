@@ -79,6 +79,7 @@ stage tokenizer tokenizer.json "${texts[@]}" -- "$PDSWEEP" tokenizer train --out
 stage pretrain model/pretraining.json "$recipes/pretrain.yaml" tokenizer.json "${texts[@]}" -- \
   "$PDSWEEP" pretrain "$recipes/pretrain.yaml" --corpora corpora --tokenizer tokenizer.json --output model
 
+# Without examples: the text is not ours to give away.
 decompositions=()
 for recipe in "$recipes"/decompose-*.yaml; do
   name=$(basename "$recipe" .yaml)
@@ -87,7 +88,7 @@ for recipe in "$recipes"/decompose-*.yaml; do
   stage "$name" "${file%.safetensors}.provenance.json" "$recipe" model/model.safetensors "${texts[@]}" -- \
     "$PDSWEEP" decompose "$recipe" --model model --corpora corpora --output "$file" --threads "$(nproc)"
   stage "${name/decompose/harvest}" "${file%.safetensors}.harvest.json" "$file" "${texts[@]}" -- \
-    "$PDSWEEP" harvest "$file" --examples 1 --threads "$(nproc)" "${languages[@]/#/--corpus=}"
+    "$PDSWEEP" harvest "$file" --examples 0 --threads "$(nproc)" "${languages[@]/#/--corpus=}"
 done
 
 # Which text it was: names and versions of the packages.

@@ -160,6 +160,14 @@ struct HarvesterTests {
     #expect(found.contains { abs(($0.importance?["a"] ?? 0) - ($0.importance?["b"] ?? 0)) > 0.01 })
   }
 
+  @Test("how many examples are told changes nothing else, and none can be told")
+  func numberOfExamples() throws {
+    let (none, many) = (try harvest(examples: 0), try harvest(examples: 7))
+    #expect(none.allSatisfy(\.examples.isEmpty) && many.allSatisfy { $0.examples.count == 7 })
+    #expect(none.map(\.label) == many.map(\.label))
+    #expect(none.map(\.strength) == many.map(\.strength))
+  }
+
   @Test("examples show the token with the text around it")
   func examples() throws {
     for example in try harvest().flatMap(\.examples) {

@@ -50,7 +50,7 @@ struct HarvestCommandTests {
       (["--context", "65"], "expected a number from 1 to the model's context of 64, found 65"),
       (["--output", "target/../de.txt"], "expected a file apart from those that are read"),
       (["--output", "target/tokenizer.json"], "expected a file apart from those that are read"),
-      (["--examples", "0"], "expected a number from 1 to 1000, found 0"),
+      (["--examples", "1001"], "expected a number from 0 to 1000, found 1001"),
       (["--tokens", "10000000"], "expected 10000000 tokens of training text"),
       (["--start", "ab"], "expected text of exactly one token, found 2"),
       (["--model", "."], "model_config.yaml: cannot open the file"),

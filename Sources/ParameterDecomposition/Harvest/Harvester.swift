@@ -26,13 +26,14 @@ public struct Harvester {
   ///   - text: the corpora: each is a language, whatever its share.
   ///   - tokens: tokens of each language.
   ///   - seed: chooses them.
-  ///   - examples: how many of the strongest places are kept of each subcomponent.
+  ///   - examples: how many of the strongest places are told of each subcomponent, with the text around them. Labels do
+  ///     not depend on it.
   /// - Throws: if a corpus has too few tokens.
   public init(
     model: TargetModel, decomposition: Decomposition, importance: [ImportanceFunction]?, text: TrainingText,
     tokens: Int, seed: UInt64, examples: Int
   ) throws(InputFileError) {
-    precondition(examples > 0 && tokens > 0, "a harvest of nothing")
+    precondition(examples >= 0 && tokens > 0, "a harvest of nothing")
     precondition(importance.map { $0.map(\.site) == decomposition.sites.map(\.site) } ?? true, "a function a site")
     self.model = model
     self.decomposition = decomposition
@@ -54,7 +55,8 @@ public struct Harvester {
   /// - Throws: an `InputFileError` for a subcomponent whose activations are not finite, and what `handOver` throws.
   public func run(handOver: ([SubcomponentHarvest]) throws -> Void) throws {
     var tallies = decomposition.sites.map {
-      ActivationTally(subcomponents: $0.count, languages: languages.count, placesKept: examples)
+      ActivationTally(
+        subcomponents: $0.count, languages: languages.count, placesKept: max(examples, SubcomponentLabel.places))
     }
     let gradients = WeightGradients(configuration: model.configuration)
     var attributions: [[[Double]]] = []
@@ -109,19 +111,20 @@ public struct Harvester {
           problem: "expected a subcomponent whose activations are finite numbers, found others",
           advice: "its training diverged, or it belongs to another model: get or make it again")
       }
-      let examples = tally.places[index].map { example($0, norm: norm) }
+      let strongest = tally.places[index].map { example($0, norm: norm) }
       func byLanguage(_ values: [Double]) -> [String: Double] {
         Dictionary(uniqueKeysWithValues: zip(languages.map(\.name), values))
       }
       return SubcomponentHarvest(
         site: "\(factors.site)", index: index,
         label: SubcomponentLabel.words(
-          strengths: strengths, density: together.density(index), tokens: examples.map(\.token)),
+          strengths: strengths, density: together.density(index),
+          tokens: strongest.prefix(SubcomponentLabel.places).map(\.token)),
         strength: byLanguage(strengths.map(\.1)),
         importance: importance == nil ? nil : byLanguage(tally.sums.map { $0.meanImportance(index) }),
         attribution: byLanguage(attributions.map { $0[index] }),
         density: byLanguage(tally.sums.map { $0.density(index) }), selectivity: Self.selectivity(strengths),
-        examples: examples)
+        examples: Array(strongest.prefix(examples)))
     }
   }
 

@@ -12,6 +12,8 @@ enum SubcomponentLabel {
   static let gap = 3.0
   /// The density below which it may be rare.
   static let rareDensity = 0.02
+  /// How many of the places where it is strongest are looked at.
+  static let places = 5
 
   /// - Parameters:
   ///   - strengths: strength by language, in any order, none below zero.

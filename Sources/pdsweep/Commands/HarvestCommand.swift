@@ -50,7 +50,7 @@ struct HarvestCommand: ParsableCommand {
   @Option(help: "Chooses the tokens.")
   var seed = 0
 
-  @Option(help: "Examples of each subcomponent.")
+  @Option(help: "Examples of each subcomponent; 0 keeps the text out of the file.")
   var examples = 5
 
   @Option(
@@ -65,7 +65,7 @@ struct HarvestCommand: ParsableCommand {
     try DecompositionTextOptions.check("threads", threads, 1...256)
     try DecompositionTextOptions.check("tokens", tokens, 1...1_000_000_000)
     try DecompositionTextOptions.check("seed", seed, 0...1_000_000_000)
-    try DecompositionTextOptions.check("examples", examples, 1...1000)
+    try DecompositionTextOptions.check("examples", examples, 0...1000)
     guard text.corpus.count > 1 else {
       throw ValidationError("--corpus: expected two languages at least, as in --corpus german=de.txt, found one")
     }

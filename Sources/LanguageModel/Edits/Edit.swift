@@ -18,6 +18,9 @@ public protocol Edit: AnyObject {
 
   /// Sets every gradient to zero, before a backward pass.
   func clearGradients()
+
+  /// The edit as it stands, apart from what becomes of this one.
+  func copy() -> any Edit
 }
 
 /// A trained array of numbers with its gradient, of the same shape.

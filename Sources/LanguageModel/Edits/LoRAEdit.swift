@@ -99,4 +99,7 @@ public final class LoRAEdit: Edit {
   public func clearGradients() {
     for parameter in parameters { parameter.gradient.fill(0) }
   }
+
+  /// The edit as it stands, apart from what becomes of this one.
+  public func copy() -> any Edit { LoRAEdit(factors, scale: scale) }
 }

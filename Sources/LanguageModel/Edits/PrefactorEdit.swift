@@ -87,6 +87,9 @@ public final class PrefactorEdit: Edit {
     return copy
   }
 
+  /// The edit as it stands, apart from what becomes of this one; the directions are shared, not copied.
+  public func copy() -> any Edit { PrefactorEdit(sharingDirectionsOf: self) }
+
   private init(sharingDirectionsOf other: PrefactorEdit) {
     names = other.names
     sharing = other.sharing

@@ -22,11 +22,7 @@ public struct Evaluator {
       guard !shouldStop() else { return nil }
       let batch = TokenBatch(sequences: group.map(\.inputs), edited: edit != nil)
       let pass = PackedPass(model: model, batch: batch, edits: edit.map { [$0] } ?? [])
-      var losses = head.crossEntropies(residual: pass.forward(), targets: group.flatMap(\.targets))[...]
-      for window in group {
-        result.append(Array(losses.prefix(window.targets.count)))
-        losses = losses.dropFirst(window.targets.count)
-      }
+      result += group.split(head.crossEntropies(residual: pass.forward(), targets: group.flatMap(\.targets)))
     }
     return result
   }
@@ -38,5 +34,55 @@ public struct Evaluator {
     guard let losses = tokenCrossEntropies(of: windows, edit: edit, shouldStop: shouldStop) else { return nil }
     let sum = losses.reduce(0.0) { $1.reduce($0) { $0 + Double($1) } }
     return sum / Double(losses.reduce(0) { $0 + $1.count })
+  }
+
+  /// What edits make of text, held against the base model.
+  public struct Comparison: Sendable {
+    /// Cross-entropy of every predicted token by the base model, nats, window by window.
+    public internal(set) var base: [[Float]] = []
+    /// One entry an edit, with one a window.
+    public internal(set) var edited: [[ComparedLosses]]
+  }
+
+  /// Holds edits against the base model on windows; the base runs once for all.
+  ///
+  /// - Parameter shouldStop: asked before every pass; `true` ends the measurement with `nil`.
+  public func compare(
+    _ edits: [any Edit], on windows: [TokenWindow], shouldStop: () -> Bool = { false }
+  ) -> Comparison? {
+    let head = LossHead(model: model)
+    var result = Comparison(edited: edits.map { _ in [] })
+    for group in TokenWindow.groups(of: windows) {
+      guard !shouldStop() else { return nil }
+      let targets = group.flatMap(\.targets)
+      let residual = PackedPass(
+        model: model, batch: TokenBatch(sequences: group.map(\.inputs), edited: false)
+      ).forward()
+      let losses = head.crossEntropies(residual: residual, targets: targets)
+      result.base += group.split(losses)
+      let base = BaseDistribution(head: head, residual: residual)
+      for (index, edit) in edits.enumerated() {
+        guard !shouldStop() else { return nil }
+        let pass = PackedPass(
+          model: model, batch: TokenBatch(sequences: group.map(\.inputs), edited: true), edits: [edit])
+        let losses = head.losses(
+          residual: pass.forward(), targets: targets, base: base, weight: 0, gradient: nil)
+        result.edited[index] += zip(group.split(losses.divergences), group.split(losses.crossEntropies)).map {
+          ComparedLosses(divergences: $0, crossEntropies: $1)
+        }
+      }
+    }
+    return result
+  }
+}
+
+extension ArraySlice<TokenWindow> {
+  /// Numbers of all tokens, cut into those of each window.
+  fileprivate func split(_ numbers: [Float]) -> [[Float]] {
+    var rest = numbers[...]
+    return map { window in
+      defer { rest = rest.dropFirst(window.targets.count) }
+      return Array(rest.prefix(window.targets.count))
+    }
   }
 }

@@ -6,17 +6,6 @@ public import TensorKernels
 /// tokens, by the inputs of every product and by one chunk of logits (or by all, where they fit into one). Belongs to
 /// the thread that made it.
 public final class BaseRun {
-  /// Losses of a masked model, token by token in the order of the windows' tokens, nats.
-  public struct MaskedLosses: Sendable, Hashable {
-    /// KL(base || masked).
-    public let divergences: [Float]
-    /// Cross-entropy of the masked model.
-    public let crossEntropies: [Float]
-
-    /// The mean divergence.
-    public var meanDivergence: Double { divergences.reduce(0) { $0 + Double($1) } / Double(divergences.count) }
-  }
-
   /// The windows.
   public let windows: [TokenWindow]
   /// The rows of each window.
@@ -59,14 +48,14 @@ public final class BaseRun {
   }
 
   /// Losses of the model with masks at some of the sites.
-  public func losses(_ masked: [Site: MaskedSite]) -> MaskedLosses {
+  public func losses(_ masked: [Site: MaskedSite]) -> ComparedLosses {
     let residual = PackedPass(model: model, batch: batch, changes: [masked], start: prefix).forward()
     return head.losses(residual: residual, targets: targets, base: distribution, weight: 0, gradient: nil)
   }
 
   /// Losses of the model with masks at some of the sites. Accumulates the gradients of `weight` times the sum over all
   /// tokens of the divergences, where the masked sites say; each of them says it.
-  public func losses(_ masked: [Site: MaskedSite], weight: Double) -> MaskedLosses {
+  public func losses(_ masked: [Site: MaskedSite], weight: Double) -> ComparedLosses {
     let pass = PackedPass(model: model, batch: batch, changes: [masked], start: prefix)
     let residual = pass.forward(keepsTape: true)
     let gradient = Matrix(uninitializedRows: residual.rows, columns: residual.columns)
@@ -74,40 +63,5 @@ public final class BaseRun {
       residual: residual, targets: targets, base: distribution, weight: Float(weight), gradient: gradient)
     pass.backward(gradient)
     return losses
-  }
-}
-
-extension LossHead {
-  /// Losses of every row against the base model and, if `gradient` `[N, C]` is given, the gradient of `weight` times the
-  /// sum of the divergences with respect to the residual stream behind the last block, overwriting it.
-  fileprivate func losses(
-    residual: Matrix, targets: [Int], base: BaseDistribution, weight: Float, gradient: Matrix?
-  ) -> BaseRun.MaskedLosses {
-    let (normed, inverse) = normalised(residual)
-    let normedGradient = gradient.map { Matrix(uninitializedRows: $0.rows, columns: $0.columns) }
-    let buffer = Matrix(
-      uninitializedRows: min(chunkRows, residual.rows), columns: model.configuration.vocabularySize)
-    var divergences: [Float] = []
-    var crossEntropies: [Float] = []
-    for chunk in chunks(of: residual.rows) {
-      let logits = buffer.rows(0..<chunk.count)
-      Product.multiply(normed.rows(chunk), transposed: model.embedding, into: logits)
-      let (baseLogits, logSumExps) = base.logits(of: chunk)
-      for row in chunk {
-        let score = TokenLoss.score(logits, row: row - chunk.lowerBound, target: targets[row])
-        crossEntropies.append(score.crossEntropy)
-        divergences.append(
-          TokenLoss.divergence(
-            .baseToEdited, edited: logits, editedLSE: score.logSumExp, base: baseLogits, baseLSE: logSumExps[row],
-            row: row - chunk.lowerBound, baseRow: row - chunk.lowerBound, weight: gradient == nil ? nil : weight))
-      }
-      if let normedGradient { Product.multiply(logits, model.embedding, into: normedGradient.rows(chunk)) }
-    }
-    if let gradient, let normedGradient {
-      gradient.fill(0)
-      RMSNorm.backward(
-        normedGradient, input: residual, weight: model.finalNorm, inverse: inverse, into: gradient)
-    }
-    return BaseRun.MaskedLosses(divergences: divergences, crossEntropies: crossEntropies)
   }
 }

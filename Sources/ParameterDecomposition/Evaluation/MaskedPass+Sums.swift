@@ -9,7 +9,7 @@ extension MaskedPass {
     init() {}
 
     /// Of some rows; all if `nil`.
-    init(_ losses: BaseRun.MaskedLosses, rows: Range<Int>? = nil) {
+    init(_ losses: ComparedLosses, rows: Range<Int>? = nil) {
       for row in rows ?? losses.divergences.indices {
         crossEntropy += Double(losses.crossEntropies[row])
         divergence += Double(losses.divergences[row])

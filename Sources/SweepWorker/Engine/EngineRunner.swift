@@ -46,7 +46,8 @@ public struct EngineRunner: CellRunner {
   ) throws -> EvaluationSuite {
     let key = EvaluationSuite.Key(cell)
     if let suite, suite.key == key { return suite }
-    let loaded = try EvaluationSuite(key, target: target, files: files)
+    let corpora = try LoadedCorpora(cell, tokenizer: target.tokenizer, files: files)
+    let loaded = try EvaluationSuite(key, target: target, corpora: corpora)
     suite = loaded
     return loaded
   }

@@ -27,17 +27,7 @@ struct EditTests {
     var tiny = TinyModel(seed: 2)
     let sequences = [tiny.tokens(7), tiny.tokens(12)]
     for edit: any Edit in [tiny.prefactors([site], count: 3), tiny.lora([site], rank: 2, scale: 5)] {
-      let changed = tiny.model.configuration.sites.map { other -> (Site, ConstantMatrix) in
-        let weight = tiny.model.weight(at: other)
-        return (other, edit.deltas[other]?.merged(into: weight) ?? weight)
-      }
-      let norms = tiny.model.namedWeights.filter { $0.name.contains("rms_") }.map(\.weight)
-      let merged = TargetModel(
-        configuration: tiny.model.configuration,
-        weights: TargetModel.Weights(
-          embedding: tiny.model.embedding, finalNorm: tiny.model.finalNorm,
-          norms: stride(from: 0, to: norms.count, by: 2).map { (norms[$0], norms[$0 + 1]) },
-          matrices: Dictionary(uniqueKeysWithValues: changed)))
+      let merged = tiny.model.merging(edit)
       let head = LossHead(model: merged)
       let residual = PackedPass(model: merged, batch: TokenBatch(sequences: sequences, edited: false)).forward()
       let found = head.logits(normed: head.normalised(residual).normed).copyOfElements()
@@ -50,6 +40,21 @@ struct EditTests {
       let after = edit.deltas[site]?.merged(into: tiny.model.weight(at: site)).copyOfElements() ?? []
       let distance = zip(before, after).reduce(0) { $0 + Double($1.1 - $1.0) * Double($1.1 - $1.0) }.squareRoot()
       #expect(abs((edit.deltas[site]?.norm ?? 0) - distance) < 1e-5 * distance)
+    }
+  }
+
+  @Test("a copy stays as it was")
+  func copies() {
+    var tiny = TinyModel(seed: 8)
+    let sites = [Site(layer: 0, kind: .expand), Site(layer: 1, kind: .value)]
+    for edit: any Edit in [tiny.prefactors(sites, count: 2), tiny.lora(sites)] {
+      let sequences = [tiny.tokens(9)]
+      let before = tiny.logits(sequences, edit: edit).copyOfElements()
+      let copy = edit.copy()
+      for parameter in edit.parameters { parameter.value.scale(by: 2) }
+      edit.parametersChanged()
+      #expect(tiny.logits(sequences, edit: copy).copyOfElements() == before)
+      #expect(tiny.logits(sequences, edit: edit).copyOfElements() != before)
     }
   }
 

@@ -131,7 +131,10 @@ let package = Package(
     .testTarget(name: "SweepSimulationTests", dependencies: ["SweepSimulation"], swiftSettings: strict),
     .testTarget(
       name: "pdsweepTests",
-      dependencies: ["pdsweep", "ContentHash", "LanguageModel", "SweepCoordinator", "SweepCore", "SweepStore"],
+      dependencies: [
+        "pdsweep", "ContentHash", "LanguageModel", "SettingsFiles", "SweepCoordinator", "SweepCore", "SweepReport",
+        "SweepStore", "SweepWire", "SweepWorker",
+      ],
       swiftSettings: strict),
   ]
 )

@@ -29,7 +29,8 @@ struct PDSweep: AsyncParsableCommand {
       PlanCommand.self, RunCommand.self, CoordinatorCommand.self, WorkerCommand.self, EngineCommand.self,
       StatusCommand.self, EventsCommand.self, PauseCommand.self, ResumeCommand.self, CancelCommand.self,
       RetryCommand.self, PrioritiseCommand.self, AuditCommand.self, FrontierCommand.self, ExportCommand.self,
-      BundleCommand.self, UnbundleCommand.self,
+      EditsCommand.self, RolloutsCommand.self, ApplyCommand.self, GenerateCommand.self, BundleCommand.self,
+      UnbundleCommand.self,
       KeysCommand.self, CorpusCommand.self, TokenizerCommand.self, PretrainCommand.self, DecomposeCommand.self,
       HarvestCommand.self, EvaluateCommand.self, TargetCommand.self, SimulateCommand.self, BenchCommand.self,
     ]

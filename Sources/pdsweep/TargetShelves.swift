@@ -1,4 +1,6 @@
+internal import ArgumentParser
 internal import Foundation
+internal import SettingsFiles
 internal import SweepCore
 
 /// The folders in which targets are looked up by name.
@@ -31,5 +33,26 @@ enum TargetShelves {
       }
     }
     return found.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
+  /// The folder of a target: one at this path, or the one of this name on the shelves.
+  ///
+  /// - Throws: `ValidationError` if there is none.
+  static func folder(_ target: String) throws -> URL {
+    let direct = URL(fileURLWithPath: target, isDirectory: true)
+    if case .folder = FileKind(of: direct) { return direct }
+    return try folder(named: target)
+  }
+
+  /// The folder of the target of a name.
+  ///
+  /// - Throws: `ValidationError` if there is none.
+  static func folder(named name: String) throws -> URL {
+    let targets = targets()
+    if let target = targets.first(where: { $0.name == name }) { return target.folder }
+    let places = all.map(\.path).joined(separator: ", ")
+    let meant = NearestName.suggestion(for: name, among: targets.map(\.name)).map { "; did you mean `\($0)`?" }
+    throw ValidationError(
+      "expected the name of a target at \(places), found \(name.printable)\(meant ?? "; see `pdsweep target list`")")
   }
 }

@@ -33,7 +33,10 @@ public struct SweepResolver: Sendable {
     ResolvedSweep(spec: spec, files: try files(of: spec))
   }
 
-  private func files(of spec: SweepSpec) throws(SettingsError) -> SweepFiles {
+  /// Finds and digests the files of a sweep. Reads every file once, in full.
+  ///
+  /// - Throws: the first file that is missing, empty or not readable.
+  public func files(of spec: SweepSpec) throws(SettingsError) -> SweepFiles {
     let folder = try targetFolder(spec)
     func targetFile(_ name: String, keyPath: String = "target") throws(SettingsError) -> SweepFile {
       try file(URL(fileURLWithPath: name, relativeTo: folder), keyPath: keyPath, advice: "add the file to the target")

@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
 internal import ParameterDecomposition
-internal import SettingsFiles
 
 /// `pdsweep target`.
 struct TargetCommand: ParsableCommand {
@@ -76,14 +75,7 @@ struct TargetPathCommand: ParsableCommand {
   var name: String
 
   func run() throws {
-    let targets = TargetShelves.targets()
-    guard let target = targets.first(where: { $0.name == name }) else {
-      let places = TargetShelves.all.map(\.path).joined(separator: ", ")
-      let meant = NearestName.suggestion(for: name, among: targets.map(\.name)).map { "; did you mean `\($0)`?" }
-      throw ValidationError(
-        "expected the name of a target at \(places), found \(name.printable)\(meant ?? "; see `pdsweep target list`")")
-    }
-    try Terminal.write(target.folder.path + "\n")
+    try Terminal.write(TargetShelves.folder(named: name).path + "\n")
   }
 }
 

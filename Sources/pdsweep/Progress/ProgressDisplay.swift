@@ -30,7 +30,8 @@ final class ProgressDisplay: Sendable {
     var toldOfWaiting = false
   }
 
-  private let style: Style
+  /// How it tells.
+  let style: Style
   private let state = Mutex(State())
 
   init(style: Style) {

@@ -46,13 +46,14 @@ extension PretrainingRecipe.Training {
 
 // MARK: - On disk
 
-/// `checkpoint.safetensors`: weights in F32 under their names, moments in F64 as `first.NAME` and `second.NAME`, and
-/// the rest as JSON in the header's `pretraining`.
+/// `checkpoint.safetensors`, a ``TrainingCheckpoint``.
 extension PretrainingState {
-  private static let key = "pretraining"
-  private static let format = 1
+  private struct Record: CheckpointRecord {
+    static let key = "pretraining"
+    static let currentFormat = 1
+    static let product = "training"
+    static let advice = "bring back the recipe and the files that it was begun with, or name another --output folder"
 
-  private struct Stored: Codable {
     let format: Int
     let identity: SHA256Digest
     let step: Int
@@ -62,59 +63,32 @@ extension PretrainingState {
 
   /// Writes a checkpoint in place of an older one, atomically and durably.
   func write(to path: String, identity: SHA256Digest) throws(InputFileError) {
-    var tensors: [SafetensorsFile.Content] = []
-    for (parameter, moments) in zip(weights.parameters, optimiser.moments) {
-      let shape = [parameter.value.rows, parameter.value.columns]
-      tensors.append(.init(name: parameter.name, shape: shape, elements: parameter.value.copyOfElements()))
-      tensors.append(.init(name: "first.\(parameter.name)", shape: shape, stored: .float64(moments.first)))
-      tensors.append(.init(name: "second.\(parameter.name)", shape: shape, stored: .float64(moments.second)))
-    }
-    let stored = Stored(
-      format: Self.format, identity: identity, step: step, measurements: measurements, since: since)
-    let text = RecordJSON.encode(stored, formatting: [.sortedKeys, .withoutEscapingSlashes])
-    try SafetensorsFile.write(tensors, metadata: [Self.key: String(decoding: text, as: UTF8.self)], to: path)
+    try TrainingCheckpoint.write(
+      [(weights.parameters, optimiser.moments)],
+      record: Record(
+        format: Record.currentFormat, identity: identity, step: step, measurements: measurements, since: since),
+      to: path)
   }
 
   /// Reads a checkpoint.
   ///
   /// - Throws: for a damaged one, and for one of another recipe or other files.
   init(checkpoint path: String, _ inputs: PretrainingInputs) throws(InputFileError) {
-    let file = try SafetensorsFile(path: path)
-    func refusal(_ problem: String) -> InputFileError {
-      InputFileError(
-        file: path, problem: problem,
-        advice: "bring back the recipe and the files that it was begun with, or name another --output folder")
-    }
-    guard let text = file.metadata[Self.key],
-      let stored = try? RecordJSON.decode(Stored.self, from: Array(text.utf8)), stored.format == Self.format
-    else { throw refusal("expected a checkpoint of version \(Self.format), found another file") }
-    guard stored.identity == inputs.identity, stored.since.count == inputs.languages.count else {
-      throw refusal("expected a checkpoint of this recipe on these files, found one of another training")
-    }
-    guard (0...inputs.recipe.training.steps).contains(stored.step) else {
-      throw refusal("expected a step from 0 to \(inputs.recipe.training.steps), found \(stored.step)")
-    }
-    func numbers(_ name: String, _ rows: Int, _ columns: Int) throws(InputFileError) -> SafetensorsFile.Tensor {
-      try file.tensor(name, shape: [rows, columns])
+    let checkpoint = try TrainingCheckpoint<Record>(
+      path: path, identity: inputs.identity, steps: inputs.recipe.training.steps)
+    guard checkpoint.record.since.count == inputs.languages.count else {
+      throw InputFileError(
+        file: path,
+        problem: "expected losses of \(inputs.languages.count) languages, found \(checkpoint.record.since.count)",
+        advice: Record.advice)
     }
     weights = try TrainedWeights(configuration: inputs.configuration) { name, rows, columns throws(InputFileError) in
-      let tensor = try numbers(name, rows, columns)
-      let elements = try file.floats(tensor)
-      guard elements.allSatisfy(\.isFinite) else { throw refusal("expected finite numbers in \(name), found others") }
-      return elements
-    }
-    var moments: [AdamW.Moments] = []
-    for parameter in weights.parameters {
-      let (rows, columns) = (parameter.value.rows, parameter.value.columns)
-      moments.append(
-        AdamW.Moments(
-          first: try file.doubles(try numbers("first.\(parameter.name)", rows, columns)),
-          second: try file.doubles(try numbers("second.\(parameter.name)", rows, columns))))
+      try checkpoint.values(name, rows: rows, columns: columns)
     }
     optimiser = AdamW(
-      settings: inputs.recipe.training.adamW, parameters: weights.parameters, moments: moments, step: stored.step,
-      decays: Self.decays)
-    measurements = stored.measurements
-    since = stored.since
+      settings: inputs.recipe.training.adamW, parameters: weights.parameters,
+      moments: try checkpoint.moments(of: weights.parameters), step: checkpoint.record.step, decays: Self.decays)
+    measurements = checkpoint.record.measurements
+    since = checkpoint.record.since
   }
 }

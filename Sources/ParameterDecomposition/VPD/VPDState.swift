@@ -47,13 +47,15 @@ extension VPDSettings {
 
 // MARK: - On disk
 
-/// `NAME.checkpoint.safetensors`: what is trained in F32 under its names, moments in F64 as `first.NAME` and
-/// `second.NAME`, and the rest as JSON in the header's `vpd`.
+/// `NAME.checkpoint.safetensors`, a ``TrainingCheckpoint``.
 extension VPDState {
-  private static let key = "vpd"
-  private static let format = 1
+  private struct Record: CheckpointRecord {
+    static let key = "vpd"
+    static let currentFormat = 1
+    static let product = "decomposition"
+    static let advice =
+      "bring back the recipe and the files that it was begun with, name another --output, or remove it"
 
-  private struct Stored: Codable {
     let format: Int
     let identity: SHA256Digest
     let step: Int
@@ -62,23 +64,14 @@ extension VPDState {
 
   /// Writes a checkpoint in place of an older one, atomically and durably.
   func write(to path: String, identity: SHA256Digest) throws(InputFileError) {
-    var tensors: [SafetensorsFile.Content] = []
-    let groups = [
-      (factorParameters, factors.moments), (importanceParameters, importances.moments),
-      (adversary.parameters, adversary.optimiser.moments),
-    ]
-    for (parameters, moments) in groups {
-      for (parameter, moments) in zip(parameters, moments) {
-        let shape = [parameter.value.rows, parameter.value.columns]
-        tensors.append(.init(name: parameter.name, shape: shape, elements: parameter.value.copyOfElements()))
-        tensors.append(.init(name: "first.\(parameter.name)", shape: shape, stored: .float64(moments.first)))
-        tensors.append(.init(name: "second.\(parameter.name)", shape: shape, stored: .float64(moments.second)))
-      }
-    }
-    let stored = Stored(
-      format: Self.format, identity: identity, step: step, adversaryStep: adversary.optimiser.step)
-    let text = RecordJSON.encode(stored, formatting: [.sortedKeys, .withoutEscapingSlashes])
-    try SafetensorsFile.write(tensors, metadata: [Self.key: String(decoding: text, as: UTF8.self)], to: path)
+    try TrainingCheckpoint.write(
+      [
+        (factorParameters, factors.moments), (importanceParameters, importances.moments),
+        (adversary.parameters, adversary.optimiser.moments),
+      ],
+      record: Record(
+        format: Record.currentFormat, identity: identity, step: step, adversaryStep: adversary.optimiser.step),
+      to: path)
   }
 
   /// Reads a checkpoint into a training at its beginning, whose numbers are overwritten.
@@ -87,46 +80,25 @@ extension VPDState {
   init(
     checkpoint path: String, identity: SHA256Digest, settings: VPDSettings, start: VPDState
   ) throws(InputFileError) {
-    let file = try SafetensorsFile(path: path)
-    func refusal(_ problem: String) -> InputFileError {
-      InputFileError(
-        file: path, problem: problem,
-        advice: "bring back the recipe and the files that it was begun with, name another --output, or remove it")
+    let checkpoint = try TrainingCheckpoint<Record>(path: path, identity: identity, steps: settings.steps)
+    let record = checkpoint.record
+    guard record.adversaryStep >= 0 else {
+      throw InputFileError(
+        file: path, problem: "expected an adversary's step of at least 0, found \(record.adversaryStep)",
+        advice: Record.advice)
     }
-    guard let text = file.metadata[Self.key],
-      let stored = try? RecordJSON.decode(Stored.self, from: Array(text.utf8)), stored.format == Self.format
-    else { throw refusal("expected a checkpoint of version \(Self.format), found another file") }
-    guard stored.identity == identity else {
-      throw refusal("expected a checkpoint of this recipe on these files, found one of another decomposition")
-    }
-    guard (0...settings.steps).contains(stored.step), stored.adversaryStep >= 0 else {
-      throw refusal("expected a step from 0 to \(settings.steps), found \(stored.step)")
-    }
-    func restore(_ parameters: [TrainableParameter]) throws(InputFileError) -> [AdamW.Moments] {
-      var moments: [AdamW.Moments] = []
-      for parameter in parameters {
-        let shape = [parameter.value.rows, parameter.value.columns]
-        let elements = try file.floats(try file.tensor(parameter.name, shape: shape))
-        guard elements.allSatisfy(\.isFinite) else {
-          throw refusal("expected finite numbers in \(parameter.name), found others")
-        }
-        parameter.value.copy(from: Matrix(rows: shape[0], columns: shape[1], elements: elements))
-        moments.append(
-          AdamW.Moments(
-            first: try file.doubles(try file.tensor("first.\(parameter.name)", shape: shape)),
-            second: try file.doubles(try file.tensor("second.\(parameter.name)", shape: shape))))
-      }
-      return moments
+    func optimiser(
+      _ settings: AdamW.Settings, of parameters: [TrainableParameter]
+    ) throws(InputFileError) -> AdamW {
+      try checkpoint.restore(parameters)
+      return AdamW(
+        settings: settings, parameters: parameters, moments: try checkpoint.moments(of: parameters), step: record.step)
     }
     sites = start.sites
-    let (factorParameters, importanceParameters) = (start.factorParameters, start.importanceParameters)
-    factors = AdamW(
-      settings: settings.factorAdamW, parameters: factorParameters, moments: try restore(factorParameters),
-      step: stored.step)
-    importances = AdamW(
-      settings: settings.importanceAdamW, parameters: importanceParameters,
-      moments: try restore(importanceParameters), step: stored.step)
+    factors = try optimiser(settings.factorAdamW, of: start.factorParameters)
+    importances = try optimiser(settings.importanceAdamW, of: start.importanceParameters)
     adversary = start.adversary
-    adversary.restore(step: stored.adversaryStep, moments: try restore(adversary.parameters))
+    try checkpoint.restore(adversary.parameters)
+    adversary.restore(step: record.adversaryStep, moments: try checkpoint.moments(of: adversary.parameters))
   }
 }

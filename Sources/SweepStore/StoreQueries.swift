@@ -13,7 +13,7 @@ struct StoreQueries {
       connection,
       sql: """
         SELECT id, digest, name, file, vocabulary_size, goal_removal, goal_retention_cost, audit_fraction, begun, opened,
-          priority, paused
+          priority, paused, selections
         FROM sweeps ORDER BY opened DESC, id DESC
         """
     ).map { row in
@@ -23,7 +23,7 @@ struct StoreQueries {
         description: SweepDescription(
           name: row[2], digest: try SHA256Digest(blob: row[1], path: path), file: row[3], vocabularySize: row[4],
           goal: SweepGoal(removal: removal.map { .nats($0) } ?? .uniform, retentionCostAtMost: row[6]),
-          auditFraction: row[7]),
+          auditFraction: row[7], selections: try decode(row[12], "the selections of a sweep")),
         begun: Date(milliseconds: row[8]), opened: Date(milliseconds: row[9]), priority: row[10], isPaused: row[11])
     }
   }

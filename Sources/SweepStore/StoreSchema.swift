@@ -260,5 +260,10 @@ enum StoreSchema {
     ) STRICT;
     CREATE INDEX open_requests ON requests (id) WHERE settled IS NULL;
     """,
+
+    """
+    -- How the subcomponents were chosen that the sweep file does not name: canonical JSON.
+    ALTER TABLE sweeps ADD COLUMN selections TEXT NOT NULL DEFAULT '[]';
+    """,
   ]
 }

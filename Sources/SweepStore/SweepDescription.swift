@@ -15,10 +15,13 @@ public struct SweepDescription: Sendable, Hashable {
   public var goal: SweepGoal
   /// The part of the cells that is run twice and compared.
   public var auditFraction: Double
+  /// How the subcomponents were chosen that the sweep file does not name. Cells name them.
+  public var selections: [SweepSelection]
 
   /// Creates a description.
   public init(
-    name: String, digest: SHA256Digest, file: String, vocabularySize: Int, goal: SweepGoal, auditFraction: Double = 0
+    name: String, digest: SHA256Digest, file: String, vocabularySize: Int, goal: SweepGoal, auditFraction: Double = 0,
+    selections: [SweepSelection] = []
   ) {
     self.name = name
     self.digest = digest
@@ -26,6 +29,7 @@ public struct SweepDescription: Sendable, Hashable {
     self.vocabularySize = vocabularySize
     self.goal = goal
     self.auditFraction = auditFraction
+    self.selections = selections
   }
 }
 

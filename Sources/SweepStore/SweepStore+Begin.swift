@@ -29,14 +29,16 @@ extension SweepStore {
     try connection.execute(
       sql: """
         INSERT INTO sweeps
-          (digest, name, file, vocabulary_size, goal_removal, goal_retention_cost, audit_fraction, begun, opened)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
+          (digest, name, file, vocabulary_size, goal_removal, goal_retention_cost, audit_fraction, selections, begun,
+            opened)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)
         ON CONFLICT (digest) DO UPDATE SET file = ?3, vocabulary_size = ?4, goal_removal = ?5,
-          goal_retention_cost = ?6, audit_fraction = ?7, opened = ?8
+          goal_retention_cost = ?6, audit_fraction = ?7, selections = ?8, opened = ?9
         """,
       arguments: [
         description.digest.blob, description.name, description.file, description.vocabularySize, removal,
-        description.goal.retentionCostAtMost, description.auditFraction, now,
+        description.goal.retentionCostAtMost, description.auditFraction,
+        String(decoding: CanonicalJSON.encode(description.selections), as: UTF8.self), now,
       ])
     guard
       let row = try Int64.fetchOne(

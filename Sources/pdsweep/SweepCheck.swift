@@ -28,9 +28,9 @@ struct SweepCheck {
       switch method.edit {
       case .prefactors(let subcomponents, _, let name), .scan(let subcomponents, _, let name):
         guard let decomposition = decompositions[name] else { continue }
-        try check(subcomponents, in: decomposition, method: method.name)
+        try check(sweep.subcomponents(subcomponents), in: decomposition, method: method.name)
       case .lora(let ranks, let sites, _):
-        try check(sites, ranks: ranks, configuration, method: method.name)
+        try check(sweep.sites(sites), ranks: ranks, configuration, method: method.name)
       }
     }
     for corpus in sweep.spec.corpora { try check(corpus, tokenizer, configuration) }

@@ -88,6 +88,6 @@ struct SweepInput: Sendable {
     description = SweepDescription(
       name: spec.name, digest: sweep.digest, file: try String(contentsOf: URL(fileURLWithPath: file), encoding: .utf8),
       vocabularySize: try ModelConfiguration(file: sweep.files.configuration.path).vocabularySize, goal: spec.goal,
-      auditFraction: spec.auditFraction)
+      auditFraction: spec.auditFraction, selections: sweep.selections)
   }
 }

@@ -41,11 +41,26 @@ enum Fixture {
   static func cells(_ count: Int) -> [Cell] { cells(seeds: (0..<UInt64(count)).map { $0 }) }
 
   static func sweep(
-    _ cells: [Cell], name: String = "trial", goal: SweepGoal = SweepGoal(), audit: Double = 0
+    _ cells: [Cell], name: String = "trial", goal: SweepGoal = SweepGoal(), audit: Double = 0,
+    selections: [SweepSelection] = []
   ) -> SweepDescription {
     SweepDescription(
       name: name, digest: SHA256Digest(of: name + cells.map(\.fingerprint.hexadecimal).joined()),
-      file: "sweep: \(name)\n", vocabularySize: 1000, goal: goal, auditFraction: audit)
+      file: "sweep: \(name)\n", vocabularySize: 1000, goal: goal, auditFraction: audit, selections: selections)
+  }
+
+  /// What a selection of the method `scan` came to, made from a harvest.
+  static func selection(from harvest: String) -> SweepSelection {
+    SweepSelection(
+      SubcomponentSelection(.mostSelective(corpus: "german"), count: 1, decomposition: "decomposition.safetensors"),
+      methods: ["scan"], harvest: SHA256Digest(of: harvest), labels: nil,
+      outcome: SelectedSubcomponents(
+        measure: .selectivity,
+        members: [
+          SelectedSubcomponents.Member(
+            subcomponent: SubcomponentPath(site: SitePath(block: 0, matrix: .expand), index: 1), label: "german",
+            ratio: .greatestFiniteMagnitude, value: .greatestFiniteMagnitude)
+        ]))
   }
 
   static func result(alpha: Double = 0.5) -> CellResult {

@@ -58,7 +58,8 @@ struct StoreUnderTest {
     let store = try kind.open()
     let cells = Fixture.cells(5)
     let goal = SweepGoal(removal: .nats(3.5), retentionCostAtMost: 0.125)
-    let open = try store.keeper.begin(Fixture.sweep(cells, goal: goal, audit: 0.25), cells: cells, at: Fixture.time)
+    let sweep = Fixture.sweep(cells, goal: goal, audit: 0.25, selections: [Fixture.selection(from: "a harvest")])
+    let open = try store.keeper.begin(sweep, cells: cells, at: Fixture.time)
     #expect(open.sweeps[0].methods == ["scan", "other"])
     #expect(open.sweeps[0].stored.auditFraction == 0.25)
     #expect(open.nextAttempt == AttemptID(1))
@@ -75,7 +76,7 @@ struct StoreUnderTest {
       ], open)
 
     let found = try #require(try store.records.sweeps().first)
-    #expect(found.description == Fixture.sweep(cells, goal: goal, audit: 0.25))
+    #expect(found.description == sweep)
     #expect(found.begun == Fixture.time)
     #expect(!found.isPaused)
     let silent = CellFailure(kind: .workerLost, message: "silent")
@@ -91,6 +92,12 @@ struct StoreUnderTest {
     let tallies = try store.records.tallies(of: found.id)
     #expect(tallies.map(\.method) == ["scan", "other"])
     #expect(tallies.map(\.cells) == [[.completed: 1, .running: 1, .cancelled: 1], [.failed: 1, .pending: 1]])
+
+    // Another harvest may choose the same, and is the one that is told of from then on.
+    var again = sweep
+    again.selections = [Fixture.selection(from: "another harvest")]
+    _ = try store.keeper.begin(again, cells: cells, at: Fixture.time)
+    #expect(try store.records.sweeps().map(\.description) == [again])
   }
 
   @Test("a sweep taken up again stands where it was, and attempt numbers go on", arguments: StoreKind.allCases)

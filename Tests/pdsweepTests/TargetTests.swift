@@ -83,14 +83,25 @@ struct TargetTests {
     var root = URL(filePath: #filePath)
     for _ in 0..<3 { root.deleteLastPathComponent() }
     let demo = root.appending(path: "sweeps/demo.yaml")
-    let plan = try await Command.run(["plan", demo.path, "--corpora", "."], in: laboratory)
+    let plan = try await Command.run(["plan", demo.path, "--corpora", ".", "--json"], in: laboratory)
     #expect(plan.status == 0, "\(plan.errors)")
-    // What it calls German is what the rule chose.
+    // What it selects as German is what the target names German.
+    struct Plan: Decodable {
+      struct Selection: Decodable {
+        struct Member: Decodable {
+          let subcomponent: String
+        }
+        let methods: [String]
+        let decomposition: String
+        let subcomponents: [Member]
+      }
+      let selections: [Selection]
+    }
+    let selections = try JSONDecoder().decode(Plan.self, from: Data(plan.output.utf8)).selections
+    let scalar = try #require(selections.first { $0.methods.contains("one-scalar") })
     let target = try #require(try await Self.list(in: laboratory).first { $0.name == "reference" })
-    let german = target.decompositions.compactMap { $0.selected["german"] }
-    let text = try String(contentsOf: demo, encoding: .utf8)
-    let lists = german.map { "subcomponents: [\($0.map { "\"\($0)\"" }.joined(separator: ", "))]" }
-    #expect(lists.contains { text.contains($0) }, "\(lists)")
+    let decomposition = try #require(target.decompositions.first { $0.file == scalar.decomposition })
+    #expect(scalar.subcomponents.map(\.subcomponent) == decomposition.selected["german"])
   }
 
   @Test

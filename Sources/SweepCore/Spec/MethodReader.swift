@@ -5,10 +5,15 @@ struct MethodReader {
   private let methods: [SettingsNode.Entry]
   /// The file's `decomposition`.
   private let decomposition: String
+  /// The names of the file's corpora.
+  private let corpora: [String]
   private let training: TrainingReader
 
   /// Reads what the methods of a sweep file have in common.
-  init(sweep file: SettingsMapping) throws(SettingsError) {
+  ///
+  /// - Parameter corpora: the names of its corpora.
+  init(sweep file: SettingsMapping, corpora: [String]) throws(SettingsError) {
+    self.corpora = corpora
     let node = try file.required("methods", "what to compare")
     methods = try node.entries("methods by name, as in `one-scalar: {edit: prefactors, ...}`")
     guard !methods.isEmpty else { throw node.mismatch(expected: "at least one method") }
@@ -61,7 +66,7 @@ struct MethodReader {
   private static let decompositionFile = "a decomposition file in the target's folder"
   private static let expectedMethod = "a method, as in `{edit: prefactors, ...}`"
   private static let prefactorKeys = ["subcomponents", "decomposition", "alphas", "optimiser", "scan"]
-  private static let loraKeys = ["rank", "sites", "subcomponents", "scale"]
+  private static let loraKeys = ["rank", "sites", "subcomponents", "decomposition", "scale"]
 
   private func method(_ entry: SettingsNode.Entry) throws(SettingsError) -> MethodSpec {
     switch try Self.kind(of: entry.value) {
@@ -87,8 +92,8 @@ struct MethodReader {
 
   private func prefactors(_ entry: SettingsNode.Entry) throws(SettingsError) -> MethodSpec {
     let method = try keys(of: entry, Self.prefactorKeys, other: Self.loraKeys, edit: .prefactors)
-    let subcomponents = try SubcomponentReader.list(method.required("subcomponents", "what to scale"))
-    let decomposition = try method["decomposition"]?.text(Self.decompositionFile) ?? decomposition
+    let decomposition = try self.decomposition(of: method)
+    let subcomponents = try subcomponents(of: method, decomposition)
 
     if let scan = method["scan"] {
       try method.refuse(
@@ -137,24 +142,46 @@ struct MethodReader {
     }
   }
 
-  private func sites(_ method: SettingsMapping) throws(SettingsError) -> SiteSelection {
+  private func sites(_ method: SettingsMapping) throws(SettingsError) -> MethodSites {
     let node = try method.required("sites", "where to add B A")
     let isLocalised = if case .scalar("of-selected", _) = node.value { true } else { false }
     guard isLocalised else {
-      try method.refuse(["subcomponents"], advice: "only `sites: of-selected` has a use for subcomponents")
+      try method.refuse(["subcomponents", "decomposition"], advice: "only `sites: of-selected` has a use for it")
       return try SubcomponentReader.sites(node)
     }
-    let selected =
-      if let own = method["subcomponents"] { try SubcomponentReader.list(own) } else {
-        try subcomponentsOfFirstPrefactorMethod(for: node)
-      }
-    return .named(Set(selected.map(\.site)).sorted().map(\.description))
+    let isSelection = if case .mapping? = method["subcomponents"]?.value { true } else { false }
+    if !isSelection {
+      try method.refuse(["decomposition"], advice: "only a selection in its `subcomponents` has a use for it")
+    }
+    let choice: SubcomponentChoice
+    if method["subcomponents"] == nil {
+      choice = try subcomponentsOfFirstPrefactorMethod(for: node)
+    } else {
+      choice = try subcomponents(of: method, decomposition(of: method))
+    }
+    switch choice {
+    case .named(let subcomponents): return .named(subcomponents.sites.map(\.description))
+    case .selected(let selection): return .ofSelected(selection)
+    }
   }
 
-  private func subcomponentsOfFirstPrefactorMethod(for node: SettingsNode) throws(SettingsError) -> [SubcomponentPath] {
+  /// What the method is about, among the subcomponents of a decomposition.
+  private func subcomponents(
+    of method: SettingsMapping, _ decomposition: String
+  ) throws(SettingsError) -> SubcomponentChoice {
+    try SubcomponentReader.choice(
+      method.required("subcomponents", "what to scale"), corpora: corpora, decomposition: decomposition)
+  }
+
+  /// The method's own decomposition, or the file's.
+  private func decomposition(of method: SettingsMapping) throws(SettingsError) -> String {
+    try method["decomposition"]?.text(Self.decompositionFile) ?? decomposition
+  }
+
+  private func subcomponentsOfFirstPrefactorMethod(for node: SettingsNode) throws(SettingsError) -> SubcomponentChoice {
     for entry in methods where try Self.kind(of: entry.value) == .prefactors {
       let method = SettingsMapping(node: entry.value, entries: try entry.value.entries(Self.expectedMethod))
-      return try SubcomponentReader.list(method.required("subcomponents", "what to scale"))
+      return try subcomponents(of: method, decomposition(of: method))
     }
     throw node.refusal(
       "expected `subcomponents` beside of-selected, or a method with edit: prefactors whose subcomponents it can take; "

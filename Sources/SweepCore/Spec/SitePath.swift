@@ -86,6 +86,28 @@ public struct SubcomponentPath: Sendable, Hashable, CustomStringConvertible {
   public var description: String { "\(site):\(index)" }
 }
 
+extension SubcomponentPath: Codable {
+  /// Reads `site:index`.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    guard let path = SubcomponentPath(try container.decode(String.self)) else {
+      throw DecodingError.dataCorruptedError(in: container, debugDescription: "expected SITE:INDEX")
+    }
+    self = path
+  }
+
+  /// Writes `site:index`.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(description)
+  }
+}
+
+extension [SubcomponentPath] {
+  /// Their sites, each once, in the model's order.
+  var sites: [SitePath] { Set(map(\.site)).sorted() }
+}
+
 extension Int {
   /// Parses decimal digits without sign or leading zero, so that a number has one spelling.
   init?(canonical digits: some StringProtocol) {

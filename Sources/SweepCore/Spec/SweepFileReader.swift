@@ -25,7 +25,7 @@ struct SweepFileReader {
     let (corpora, start) = try Self.corpora(file.required("corpora", "forget, retain and observe"))
     let evaluation = try Self.evaluation(file.required("evaluation", "tokens_per_corpus and context"))
     let goal = try Self.goal(file["goal"])
-    let methods = try MethodReader(sweep: file).read()
+    let methods = try MethodReader(sweep: file, corpora: corpora.map(\.name)).read()
     let audit = try file["audit"]?.number("a part of the cells, from 0 to 1") { (0...1).contains($0) }
     return SweepSpec(
       name: name, target: target, corpora: corpora, start: start, evaluation: evaluation, methods: methods,

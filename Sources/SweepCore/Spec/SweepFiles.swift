@@ -45,20 +45,26 @@ public struct SweepFiles: Sendable, Hashable {
   public var decompositions: [String: SweepFile]
   /// Corpora, by name.
   public var corpora: [String: Corpus]
+  /// Harvests that selections are made from, by the name of their decomposition.
+  public var harvests: [String: SweepFile]
+  /// Files of labels that selections are made by, by the name that the sweep file gives them.
+  public var labels: [String: SweepFile]
 
   /// Creates a description.
   public init(
     weights: SweepFile, configuration: SweepFile, tokenizer: SweepFile, decompositions: [String: SweepFile],
-    corpora: [String: Corpus]
+    corpora: [String: Corpus], harvests: [String: SweepFile] = [:], labels: [String: SweepFile] = [:]
   ) {
     self.weights = weights
     self.configuration = configuration
     self.tokenizer = tokenizer
     self.decompositions = decompositions
     self.corpora = corpora
+    self.harvests = harvests
+    self.labels = labels
   }
 
-  /// Every file with its role: `weights`, `configuration`, `tokenizer`, `decomposition:FILE`, `corpus:NAME`,
+  /// Every file that cells are computed from, with its role: `weights`, `configuration`, `tokenizer`, `decomposition:FILE`, `corpus:NAME`,
   /// `cut:NAME`; in that order, and by name within a role.
   public var all: [(role: String, file: SweepFile)] {
     var all = [("weights", weights), ("configuration", configuration), ("tokenizer", tokenizer)]
@@ -68,71 +74,11 @@ public struct SweepFiles: Sendable, Hashable {
     all += corpora.compactMap { name, corpus in corpus.cut.map { ("cut:\(name)", $0) } }
     return all.map { (role: $0.0, file: $0.1) }
   }
-}
 
-/// A sweep with its files: everything that its results depend on is known.
-public struct ResolvedSweep: Sendable {
-  /// The sweep file.
-  public let spec: SweepSpec
-  /// The files it names.
-  public let files: SweepFiles
-  /// The cells, in the order of enumeration.
-  public let cells: [Cell]
-
-  /// Computes the cells. `files` has to hold every decomposition and corpus that `spec` names.
-  public init(spec: SweepSpec, files: SweepFiles) {
-    self.spec = spec
-    self.files = files
-    let corpora = spec.corpora.map { corpus in
-      guard let found = files.corpora[corpus.name] else {
-        preconditionFailure("the corpus \(corpus.name) was not resolved")
-      }
-      return CorpusReference(
-        name: corpus.name, role: corpus.role, text: found.text.digest, cut: found.cut?.digest)
-    }
-    cells = SweepPlan(spec).cells.enumerated().map { index, planned in
-      let decomposition = planned.decomposition.map { name in
-        guard let file = files.decompositions[name] else {
-          preconditionFailure("the decomposition \(name) was not resolved")
-        }
-        return file.digest
-      }
-      return Cell(
-        index: index, method: planned.method,
-        specification: CellSpecification(
-          target: TargetReference(
-            weights: files.weights.digest, configuration: files.configuration.digest,
-            tokenizer: files.tokenizer.digest, decomposition: decomposition),
-          corpora: corpora, start: spec.start, evaluation: spec.evaluation, edit: planned.edit,
-          training: planned.training, seed: planned.seed))
-    }
-  }
-
-  /// Guards resumption: a store that was begun by a sweep of another digest holds other cells, and is not carried on.
-  ///
-  /// The SHA-256 of the canonical form of the sweep's name and of each cell's method and fingerprint, in order. What
-  /// changes no result (the goal, where files lie, white space) does not change it.
-  public var digest: SHA256Digest {
-    SweepIdentity.digest(name: spec.name, cells: cells.lazy.map { ($0.method, $0.fingerprint) })
-  }
-}
-
-/// What makes two sweeps the same.
-public enum SweepIdentity {
-  /// The SHA-256 of the canonical form of a sweep's name and of each cell's method and fingerprint, in order.
-  public static func digest(
-    name: String, cells: some Sequence<(method: String, fingerprint: SHA256Digest)>
-  ) -> SHA256Digest {
-    var form = CanonicalWriter()
-    form.object {
-      $0.list("cells", cells) { cell, form in
-        form.object {
-          $0.digest("fingerprint", cell.fingerprint)
-          $0.text("method", cell.method)
-        }
-      }
-      $0.text("sweep", name)
-    }
-    return SHA256Digest(of: form.bytes)
+  /// The files that selections are made from, with their roles: `harvest:DECOMPOSITION`, then `labels:FILE`; by name
+  /// within a role. Cells name what was selected, and have no use for them.
+  public var ofSelections: [(role: String, file: SweepFile)] {
+    harvests.sorted { $0.key < $1.key }.map { (role: "harvest:\($0.key)", file: $0.value) }
+      + labels.sorted { $0.key < $1.key }.map { (role: "labels:\($0.key)", file: $0.value) }
   }
 }

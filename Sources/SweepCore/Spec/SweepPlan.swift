@@ -26,14 +26,14 @@ public struct SweepPlan: Sendable {
   }
 }
 
-/// A cell before the digests of its files are known.
+/// A cell before the digests of its files are known, and what its selection comes to.
 public struct PlannedCell: Sendable, Hashable {
   /// The method's name.
   public var method: String
   /// The decomposition file that the edit names subcomponents of.
   public var decomposition: String?
   /// What is edited.
-  public var edit: EditSpecification
+  public var edit: PlannedEdit
   /// How it is learned; `nil` when the edit is set, or left as it starts.
   public var training: TrainingSpecification?
   /// The seed. Where nothing is drawn: the method's first, or 0 for a scan.
@@ -41,6 +41,14 @@ public struct PlannedCell: Sendable, Hashable {
 
   /// Forget-corpus tokens that the fine-tune may see.
   public var tokenBudget: Int { training?.tokenBudget ?? 0 }
+}
+
+/// What a cell edits, as far as the sweep file alone determines it.
+public enum PlannedEdit: Sendable, Hashable {
+  /// The prefactors of subcomponents.
+  case prefactors(subcomponents: SubcomponentChoice, alphas: PrefactorAlphas)
+  /// Low-rank factors added to whole matrices, scaled by `scale / rank`.
+  case lora(rank: Int, sites: MethodSites, scale: Double)
 }
 
 extension MethodSpec {
@@ -69,7 +77,7 @@ extension MethodSpec {
 extension PlannedCell {
   /// The cells of one method and one token budget.
   fileprivate static func group(of method: MethodSpec, tokenBudget: Int) -> [PlannedCell] {
-    let edits = method.editSpecifications
+    let edits = method.plannedEdits
     guard let training = method.training, tokenBudget > 0 else {
       let untrained = method.training == nil ? edits[...] : edits.prefix(1)
       let seed = method.training?.seeds.first ?? 0
@@ -90,7 +98,7 @@ extension PlannedCell {
 }
 
 extension MethodSpec {
-  /// The decomposition file that the method names subcomponents of.
+  /// The decomposition file that the method's cells name subcomponents of.
   var decomposition: String? {
     switch edit {
     case .prefactors(_, _, let file), .scan(_, _, let file): file
@@ -98,13 +106,23 @@ extension MethodSpec {
     }
   }
 
+  /// The rule by which the method's subcomponents or sites are found, if there is one.
+  var selection: SubcomponentSelection? {
+    switch edit {
+    case .prefactors(.selected(let selection), _, _), .scan(.selected(let selection), _, _),
+      .lora(_, .ofSelected(let selection), _):
+      selection
+    case .prefactors(.named, _, _), .scan(.named, _, _), .lora(_, .all, _), .lora(_, .named, _): nil
+    }
+  }
+
   /// The edits, by ascending place on the axis that the kind of edit has (rank or alpha).
-  fileprivate var editSpecifications: [EditSpecification] {
+  fileprivate var plannedEdits: [PlannedEdit] {
     switch edit {
     case .prefactors(let subcomponents, let alphas, _):
-      [.prefactors(subcomponents: subcomponents.map(\.description), alphas: alphas == .shared ? .shared : .separate)]
+      [.prefactors(subcomponents: subcomponents, alphas: alphas == .shared ? .shared : .separate)]
     case .scan(let subcomponents, let alphas, _):
-      alphas.map { .prefactors(subcomponents: subcomponents.map(\.description), alphas: .fixed($0)) }
+      alphas.map { .prefactors(subcomponents: subcomponents, alphas: .fixed($0)) }
     case .lora(let ranks, let sites, let scale):
       ranks.map { .lora(rank: $0, sites: sites, scale: scale ?? Double($0)) }
     }

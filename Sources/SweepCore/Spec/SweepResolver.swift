@@ -26,20 +26,22 @@ public struct SweepResolver: Sendable {
     self.shelves = shelves
   }
 
-  /// Finds and digests the files of a sweep, and computes its cells. Reads every file once, in full.
+  /// Finds and digests the files of a sweep, makes its selections, and computes its cells. Reads every file in full.
   ///
-  /// - Throws: the first file that is missing, empty or not readable.
+  /// - Throws: the first file that is missing, empty or not readable; the first selection that cannot be made.
   public func resolve(_ spec: SweepSpec) throws(SettingsError) -> ResolvedSweep {
-    ResolvedSweep(spec: spec, files: try files(of: spec))
+    var files = try files(of: spec)
+    try addSelectionFiles(of: spec, to: &files)
+    return ResolvedSweep(spec: spec, files: files, outcomes: try outcomes(of: spec, files))
   }
 
-  /// Finds and digests the files of a sweep. Reads every file once, in full.
+  /// Finds and digests the files that a sweep's cells are computed from. Reads every file once, in full.
   ///
   /// - Throws: the first file that is missing, empty or not readable.
   public func files(of spec: SweepSpec) throws(SettingsError) -> SweepFiles {
     let folder = try targetFolder(spec)
-    func targetFile(_ name: String, keyPath: String = "target") throws(SettingsError) -> SweepFile {
-      try file(URL(fileURLWithPath: name, relativeTo: folder), keyPath: keyPath, advice: "add the file to the target")
+    func targetFile(_ name: String) throws(SettingsError) -> SweepFile {
+      try file(URL(fileURLWithPath: name, relativeTo: folder), keyPath: "target", advice: "add the file to the target")
     }
 
     let weights = try targetFile("model.safetensors")
@@ -48,7 +50,7 @@ public struct SweepResolver: Sendable {
     var decompositions: [String: SweepFile] = [:]
     for method in spec.methods {
       guard let name = method.decomposition, decompositions[name] == nil else { continue }
-      decompositions[name] = try targetFile(name, keyPath: "methods.\(method.name).decomposition")
+      decompositions[name] = try decomposition(name, in: folder, method: method.name)
     }
     var found: [String: SweepFiles.Corpus] = [:]
     for corpus in spec.corpora { found[corpus.name] = try self.corpus(corpus) }
@@ -56,6 +58,103 @@ public struct SweepResolver: Sendable {
     return SweepFiles(
       weights: weights, configuration: configuration, tokenizer: tokenizer, decompositions: decompositions,
       corpora: found)
+  }
+
+  private func decomposition(_ name: String, in folder: URL, method: String) throws(SettingsError) -> SweepFile {
+    try file(
+      URL(fileURLWithPath: name, relativeTo: folder), keyPath: "methods.\(method).decomposition",
+      advice: Self.decompositionAdvice(in: folder))
+  }
+
+  // MARK: Selections
+
+  /// Finds and digests what the selections of a sweep are made from.
+  private func addSelectionFiles(of spec: SweepSpec, to files: inout SweepFiles) throws(SettingsError) {
+    let folder = try targetFolder(spec)
+    for method in spec.methods {
+      guard let selection = method.selection else { continue }
+      let keyPath = "methods.\(method.name).subcomponents"
+      let name = selection.decomposition
+      if files.decompositions[name] == nil {
+        files.decompositions[name] = try decomposition(name, in: folder, method: method.name)
+      }
+      if files.harvests[name] == nil {
+        let harvest = SubcomponentCatalogue.fileName(ofDecomposition: name)
+        files.harvests[name] = try file(
+          URL(fileURLWithPath: harvest, relativeTo: folder), keyPath: keyPath,
+          advice: "a selection is made from a harvest: make it with `pdsweep harvest`, or name the subcomponents")
+      }
+      if let labels = selection.labels, files.labels[labels] == nil {
+        files.labels[labels] = try file(
+          URL(fileURLWithPath: labels, relativeTo: sweepFile.deletingLastPathComponent()), keyPath: "\(keyPath).labels",
+          advice: "mend the path, which is relative to the sweep file")
+      }
+    }
+  }
+
+  private func outcomes(
+    of spec: SweepSpec, _ files: SweepFiles
+  ) throws(SettingsError) -> [SubcomponentSelection: SelectedSubcomponents] {
+    var catalogues: [String: SubcomponentCatalogue] = [:]
+    var outcomes: [SubcomponentSelection: SelectedSubcomponents] = [:]
+    for method in spec.methods {
+      guard let selection = method.selection, outcomes[selection] == nil else { continue }
+      let keyPath = "methods.\(method.name).subcomponents"
+      let name = selection.decomposition
+      let catalogue =
+        if let read = catalogues[name] { read } else { try self.catalogue(of: name, files, keyPath: keyPath) }
+      catalogues[name] = catalogue
+      let labels = try selection.labels.flatMap { files.labels[$0] }.map { file throws(SettingsError) in
+        let labels = try SubcomponentLabels(csv: content(of: file, keyPath: keyPath), file: file.path)
+        try labels.check(against: catalogue, decomposition: name)
+        return labels
+      }
+      do {
+        outcomes[selection] = try catalogue.choose(selection, labels: labels)
+      } catch {
+        throw refusal(keyPath + (error.key.isEmpty ? "" : ".\(error.key)"), error.problem, error.advice)
+      }
+    }
+    return outcomes
+  }
+
+  /// The harvest of a decomposition, if it is of this one.
+  private func catalogue(
+    of name: String, _ files: SweepFiles, keyPath: String
+  ) throws(SettingsError) -> SubcomponentCatalogue {
+    guard let harvest = files.harvests[name], let decomposition = files.decompositions[name] else {
+      preconditionFailure("the files of a selection were found before")
+    }
+    let catalogue = try SubcomponentCatalogue(json: content(of: harvest, keyPath: keyPath), file: harvest.path)
+    for (role, file) in [("decomposition", decomposition), ("weights", files.weights)] {
+      let found = catalogue.inputs[role]
+      guard found != file.digest else { continue }
+      throw refusal(
+        keyPath,
+        "expected a harvest of \(file.path) (SHA-256 \(file.digest)), found at \(harvest.path) one of "
+          + (found.map { "other \(role) (\($0))" } ?? "no \(role) that it names"),
+        "make it again with `pdsweep harvest`")
+    }
+    return catalogue
+  }
+
+  /// The bytes of a file that were digested.
+  private func content(of file: SweepFile, keyPath: String) throws(SettingsError) -> [UInt8] {
+    guard let content = try? Data(contentsOf: URL(fileURLWithPath: file.path)),
+      SHA256Digest(of: content) == file.digest
+    else {
+      throw refusal(
+        keyPath, "expected a file at \(file.path) that keeps still, found it changed while it was read", "run again")
+    }
+    return Array(content)
+  }
+
+  /// Which decompositions a target has, for one that was looked for and is not there.
+  private static func decompositionAdvice(in folder: URL) -> String {
+    let found = names(in: folder).filter { $0.hasPrefix("decomposition") && $0.hasSuffix(".safetensors") }
+      .filter { !$0.hasSuffix(".importance.safetensors") }
+    guard !found.isEmpty else { return "add the file to the target" }
+    return "name one that is there as `decomposition`: \(found.joined(separator: ", "))"
   }
 
   // MARK: Corpora
@@ -101,16 +200,17 @@ public struct SweepResolver: Sendable {
       if case .folder = FileKind(of: candidate) { return candidate }
     }
     let places = candidates.map(\.standardizedFileURL.path).joined(separator: ", ")
-    let meant = NearestName.suggestion(for: name, among: shelves.flatMap(Self.names)).map { "did you mean `\($0)`? " }
+    let known = shelves.flatMap(Self.names(in:))
+    let meant = NearestName.suggestion(for: name, among: known).map { "did you mean `\($0)`? " }
     throw refusal(
       "target", "expected a model folder at \(places), found none",
       (meant ?? "") + "mend the path, give --target FOLDER, or list the folder that holds `\(name)` in "
         + Self.targetPathVariable)
   }
 
-  /// What stands on a shelf.
-  private static func names(on shelf: URL) -> [String] {
-    ((try? FileManager.default.contentsOfDirectory(atPath: shelf.path)) ?? []).sorted()
+  /// What stands in a folder.
+  private static func names(in folder: URL) -> [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()
   }
 
   // MARK: One file

@@ -68,12 +68,22 @@ public struct MethodSpec: Sendable, Hashable {
 /// What a method edits.
 public enum MethodEdit: Sendable, Hashable {
   /// Trained prefactors of subcomponents of a decomposition file.
-  case prefactors(subcomponents: [SubcomponentPath], alphas: AlphaTying, decomposition: String)
+  case prefactors(subcomponents: SubcomponentChoice, alphas: AlphaTying, decomposition: String)
   /// Prefactors that are set to each of these alphas in turn, all subcomponents to the same.
-  case scan(subcomponents: [SubcomponentPath], alphas: [Double], decomposition: String)
+  case scan(subcomponents: SubcomponentChoice, alphas: [Double], decomposition: String)
   /// Low-rank factors of each of these ranks in turn. The change is `scale / rank` x B A; `nil` means a scale equal
   /// to the rank, so that the factor is 1.
-  case lora(ranks: [Int], sites: SiteSelection, scale: Double?)
+  case lora(ranks: [Int], sites: MethodSites, scale: Double?)
+}
+
+/// Which matrices a method adds low-rank factors to.
+public enum MethodSites: Sendable, Hashable {
+  /// Every attention and MLP matrix of the model.
+  case all
+  /// These paths, such as `h.1.mlp.c_fc`, in the model's order.
+  case named([String])
+  /// The sites of the subcomponents that a rule finds.
+  case ofSelected(SubcomponentSelection)
 }
 
 /// Whether trained prefactors of several subcomponents are one number or many.

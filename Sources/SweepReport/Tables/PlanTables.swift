@@ -47,10 +47,34 @@ extension ResolvedSweep {
     return table.text
   }
 
-  /// The files that the cells are computed from, for a terminal: lines that end in a line feed.
+  /// What every selection comes to, for a terminal: lines that end in a line feed; empty where the sweep file names
+  /// all subcomponents.
+  public func selectionTables() -> String {
+    selections.map { selection in
+      var table = AlignedTable(
+        [("subcomponent", .left), ("label", .left), ("times the next", .right)]
+          + (selection.measure == .selectivity ? [] : [(selection.measure.rawValue, .right)]))
+      for member in selection.subcomponents {
+        table.append(
+          ["\(member.subcomponent)", member.label, Self.times(member.ratio)]
+            + (selection.measure == .selectivity ? [] : [fixedDecimal(member.value, 5)]))
+      }
+      let title = [
+        selection.methods.joined(separator: ", "), "\(selection.decomposition): \(selection.words)",
+      ]
+      return title.map { DisplayText.printable($0) + "\n" }.joined() + "\n" + table.text
+    }.joined(separator: "\n")
+  }
+
+  /// A ratio to the next language; the largest number stands for a subcomponent that acts on no other.
+  private static func times(_ ratio: Double) -> String {
+    ratio == .greatestFiniteMagnitude ? "acts on no other" : fixedDecimal(ratio, 2)
+  }
+
+  /// The files that the cells are computed from, and those that selections are made from, for a terminal: lines that end in a line feed.
   public func fileTable() -> String {
     var table = AlignedTable([("role", .left), ("SHA-256", .left), ("bytes", .right), ("path", .left)])
-    for (role, file) in files.all {
+    for (role, file) in files.all + files.ofSelections {
       table.append([role, String("\(file.digest)".prefix(12)), grouped(file.size), file.path])
     }
     return table.text

@@ -14,10 +14,37 @@ struct PlanCommand: ParsableCommand {
     discussion: """
       Reads the sweep file, finds and digests the files that it names, and checks that they fit each other. Prints \
       the number of cells of every method under every token budget and the files; with --cells also every cell in \
-      its order. With --store also which of them are cached, because that store has results of them, and of the others \
+      its order; and which subcomponents each selection comes to, with their labels, and how many times stronger they \
+      are in the selection's corpus than in the next language. With --store also which of them are cached, because that store has results of them, and of the others \
       why not: in what the nearest result differs.
 
       The numbers of cells are printed even where files are missing; the exit status is then 2.
+
+      SELECTIONS
+
+      In a sweep file, `subcomponents` is a list of names or a selection, which is made from what `pdsweep harvest` \
+      found of the decomposition (NAME.harvest.json beside it):
+
+        ["h.1.attn.o_proj:3", "h.1.mlp.c_fc:8"]
+        {select: most-selective, corpus: german, count: 1}
+        {select: most-important, corpus: german, count: 16}
+        {select: labelled, corpus: german, count: 4, sites: [h.1.mlp.c_fc]}
+        {select: labelled, label: "German nouns", labels: labels.csv, count: 3}
+
+        most-selective  by the strength in the corpus over the highest strength in
+                        another language
+        most-important  by the mean causal importance to the corpus; where the
+                        decomposition has no importance function, by |attribution|
+        labelled        those whose label is `label`, or else the corpus's name and
+                        nothing more; the most selective for the corpus first, or,
+                        without `corpus`, each for its own language
+
+      Of equals, the first site and lowest number comes first. The corpus is one of the sweep file's, and a language \
+      of the harvest. `sites` are those to choose among. `labels` is a file of labels in place of the harvest's, with \
+      the header subcomponent,label and lines such as h.1.mlp.c_fc:8,"German nouns"; its path is relative to the sweep \
+      file. A LoRA with `sites: of-selected` is added at the sites of its own `subcomponents`, or else of those of the \
+      first method with edit: prefactors. Cells name the chosen subcomponents: another harvest that chooses the same \
+      ones changes no cell.
 
       EXAMPLES
         pdsweep plan sweeps/demo.yaml
@@ -52,6 +79,8 @@ struct PlanCommand: ParsableCommand {
     let cached = try reuse.map { try sweep.get().cells(cachedIn: $0) }
     try Terminal.write("\(spec.name): \(plan.cells.count) cells\n\n" + plan.countTable(cached: cached))
     if let reuse { try Terminal.write("\nResults in the store\n\n" + reuse.table()) }
+    let selections = try sweep.get().selectionTables()
+    if !selections.isEmpty { try Terminal.write("\nSelections\n\n" + selections) }
     try Terminal.write("\nFiles\n\n" + sweep.get().fileTable())
     if cells { try Terminal.write("\nCells\n\n" + sweep.get().cellTable()) }
   }
@@ -119,6 +148,8 @@ private struct PlanDocument: Encodable {
   let groups: [Group]
   /// Which cells are cached and why others are not; without a store, none.
   let reuse: [Reuse]?
+  /// What the selections come to.
+  let selections: [SweepSelection]
   let files: [File]
   let list: [Cell]?
 
@@ -140,7 +171,8 @@ private struct PlanDocument: Encodable {
           })
       }
     }
-    files = resolved.files.all.map { role, file in
+    selections = resolved.selections
+    files = (resolved.files.all + resolved.files.ofSelections).map { role, file in
       File(role: role, path: file.path, sha256: file.digest, bytes: file.size)
     }
     list = listsCells ? resolved.cells : nil

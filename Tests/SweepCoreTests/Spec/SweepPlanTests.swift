@@ -86,7 +86,13 @@ struct SweepPlanTests {
 
     let several = try #require(cells.first { $0.method == "several" && $0.tokenBudget == 16 })
     #expect(several.decomposition == "other.safetensors")
-    #expect(several.edit == .prefactors(subcomponents: ["h.1.mlp.c_fc:32", "h.0.attn.v_proj:5"], alphas: .separate))
+    #expect(
+      several.edit
+        == .prefactors(
+          subcomponents: .named([
+            SubcomponentPath(site: SitePath(block: 1, matrix: .expand), index: 32),
+            SubcomponentPath(site: SitePath(block: 0, matrix: .value), index: 5),
+          ]), alphas: .separate))
     #expect(
       several.training
         == TrainingSpecification(
@@ -101,7 +107,11 @@ struct SweepPlanTests {
     let scanned = cells.filter { $0.method == "scanned" }
     #expect(
       scanned.map(\.edit)
-        == [-8, 0.5, 4].map { .prefactors(subcomponents: ["h.1.mlp.c_fc:8"], alphas: .fixed($0)) })
+        == [-8, 0.5, 4].map { alpha in
+          .prefactors(
+            subcomponents: .named([SubcomponentPath(site: SitePath(block: 1, matrix: .expand), index: 8)]),
+            alphas: .fixed(alpha))
+        })
     #expect(scanned.allSatisfy { $0.training == nil && $0.seed == 0 })
 
     let untrained = try #require(cells.first { $0.method == "localised" && $0.tokenBudget == 0 })

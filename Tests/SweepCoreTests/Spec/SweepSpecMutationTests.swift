@@ -5,11 +5,21 @@ import Testing
 
 @Suite("A sweep file changed at random")
 struct SweepSpecMutationTests {
+  /// Methods that select, each in another way.
+  private static let selecting = SelectionFolder.sweep(
+    [
+      "{select: most-important, corpus: german, count: 2, sites: [h.1.mlp.c_fc, h.0.attn.v_proj]}",
+      "{select: labelled, label: \"German, nouns\", labels: labels.csv, corpus: german, count: 1}",
+    ],
+    others:
+      "  lora: {edit: lora, rank: 1, sites: of-selected, decomposition: x, subcomponents: {select: labelled, corpus: french, count: 1}}\n"
+  )
+
   @Test("is read or refused in one line, whatever the change", arguments: 0..<8 as Range<UInt64>)
   func mutations(seed: UInt64) {
     var generator = SeededGenerator(seed: seed)
     for round in 0..<400 {
-      var bytes = Array(SpecFixture.text.utf8)
+      var bytes = Array((round.isMultiple(of: 2) ? SpecFixture.text : Self.selecting).utf8)
       for _ in 0..<Int.random(in: 1...4, using: &generator) { mutate(&bytes, &generator) }
       do {
         let spec = try SweepSpec(yaml: bytes, file: "sweep.yaml")

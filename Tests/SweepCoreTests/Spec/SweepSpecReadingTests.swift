@@ -39,7 +39,7 @@ struct SweepSpecReadingTests {
     #expect(
       method.edit
         == .prefactors(
-          subcomponents: [SubcomponentPath(site: SitePath(block: 0, matrix: .expand), index: 0)],
+          subcomponents: .named([SubcomponentPath(site: SitePath(block: 0, matrix: .expand), index: 0)]),
           alphas: .separate, decomposition: "decomposition.safetensors"))
     let training = try #require(method.training)
     #expect(training.seeds == [0])
@@ -89,7 +89,7 @@ struct SweepSpecReadingTests {
         "sites: of-selected",
         with: #"sites: of-selected, subcomponents: ["h.2.attn.o_proj:3", "h.0.mlp.down_proj:1", "h.2.attn.o_proj:4"]"#
           .replacing(", subcomponents", with: "\n    subcomponents")))
-    func sites(_ spec: SweepSpec) -> SiteSelection? {
+    func sites(_ spec: SweepSpec) -> MethodSites? {
       guard case .lora(_, let sites, _) = spec.methods.first(where: { $0.name == "localised" })?.edit else {
         return nil
       }

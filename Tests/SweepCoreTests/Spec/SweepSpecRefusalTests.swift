@@ -17,6 +17,9 @@ struct SweepSpecRefusalTests {
     var testDescription: String { "\(part) -> \(replacement)".replacing("\n", with: "\\n") }
   }
 
+  /// What the method `several` is about.
+  private static let several = "[\"h.1.mlp.c_fc:32\", \"h.0.attn.v_proj:5\"]"
+
   @Test(
     "is refused in one line with place, key path, expected, found and advice",
     arguments: [
@@ -140,15 +143,38 @@ struct SweepSpecRefusalTests {
       Mistake("sites: all", "sites: al", says: "did you mean all?"),
       Mistake("sites: all", "sites: [h.1.mlp.up_proj]", says: "sites[0]", "found h.1.mlp.up_proj", "h.1.mlp.down_proj"),
       Mistake("sites: all", "sites: all\n    subcomponents: [\"h.1.mlp.c_fc:8\"]", says: "only `sites: of-selected`"),
+      Mistake("sites: all", "sites: all\n    decomposition: x", says: "low-rank", "only `sites: of-selected`"),
       Mistake(
-        "[\"h.1.mlp.c_fc:32\", \"h.0.attn.v_proj:5\"]", "{select: most-selective, corpus: german, count: 2}",
-        says: "methods.several.subcomponents", "needs a harvest", "name them"),
+        "sites: of-selected", "sites: of-selected\n    decomposition: x", says: "methods.localised",
+        "only a selection in its `subcomponents`"),
+      Mistake(several, "{select: most-selectiv, corpus: german, count: 2}", says: "did you mean most-selective?"),
       Mistake(
-        "[\"h.1.mlp.c_fc:32\", \"h.0.attn.v_proj:5\"]", "{select: most-selectiv, corpus: german, count: 2}",
-        says: "subcomponents.select", "did you mean most-selective?"),
+        several, "{select: labelled, corpus: german, count: 0}", says: "several.subcomponents.count", "at least 1"),
+      Mistake(several, "{select: labelled, count: 1}", says: "expected the key `corpus`", "or `label`"),
+      Mistake(several, "{select: most-important, count: 1}", says: "expected the key `corpus` (for which corpus)"),
+      Mistake(several, "{corpus: german, count: 1}", says: "expected the key `select`"),
+      Mistake(several, "{select: most-important, corpus: german}", says: "expected the key `count`"),
       Mistake(
-        "[\"h.1.mlp.c_fc:32\", \"h.0.attn.v_proj:5\"]", "{select: labelled, corpus: german, count: 0}",
-        says: "subcomponents.count"),
+        several, "{select: most-important, corpus: germn, count: 1}", says: "subcomponents.corpus",
+        "a corpus of the sweep (german, english, french, spanish), found germn", "did you mean german?"),
+      Mistake(
+        several, "{select: labelled, label: x, corpus: dutch, count: 1}", says: "a corpus of the sweep", "found dutch"),
+      Mistake(
+        several, "{select: most-important, corpus: german, label: x, count: 1}",
+        says: "expected no `label` here", "only `select: labelled` has a use for it"),
+      Mistake(
+        several, "{select: most-selective, corpus: german, labels: x.csv, count: 1}", says: "expected no `labels` here"),
+      Mistake(
+        several, "{select: most-selective, corpus: german, count: 1, sites: all}",
+        says: "subcomponents.sites: expected a list of sites, found all"),
+      Mistake(
+        several, "{select: most-selective, corpus: german, count: 1, sites: [h.1.mlp.cfc]}",
+        says: "subcomponents.sites[0]", "did you mean h.1.mlp.c_fc?"),
+      Mistake(several, "{select: labelled, corpus: german, cuont: 1}", says: "found `cuont`", "did you mean `count`?"),
+      Mistake(
+        "\(several)\n    decomposition: other.safetensors\n    alphas: separate",
+        "{select: labelled, corpus: german, count: 2}\n    optimiser: solve",
+        says: "found 2 separate alphas"),
 
       // YAML.
       Mistake("target: small", "target: \"small", says: "expected YAML", "syntax error"),

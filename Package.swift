@@ -43,6 +43,7 @@ let package = Package(
     // System libraries and C.
     .systemLibrary(name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(name: "CTerminal"),
     .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
     .target(name: "CContentHash", cSettings: fastC),
     .target(name: "CTensorKernels", cSettings: fastC),
@@ -83,7 +84,7 @@ let package = Package(
     .executableTarget(
       name: "pdsweep",
       dependencies: [
-        "ContentHash", "LanguageModel", "ParameterDecomposition", "SettingsFiles", "SweepCoordinator", "SweepCore",
+        "CTerminal", "ContentHash", "LanguageModel", "ParameterDecomposition", "SettingsFiles", "SweepCoordinator", "SweepCore",
         "SweepReport", "SweepSimulation", "SweepStore", "SweepWire", "SweepWorker", "TensorKernels", "ZeroMQTransport",
         argumentParser, logging,
       ],
@@ -132,8 +133,8 @@ let package = Package(
     .testTarget(
       name: "pdsweepTests",
       dependencies: [
-        "pdsweep", "ContentHash", "LanguageModel", "SettingsFiles", "SweepCoordinator", "SweepCore", "SweepReport",
-        "SweepStore", "SweepWire", "SweepWorker",
+        "pdsweep", "ContentHash", "LanguageModel", "ParameterDecomposition", "SettingsFiles", "SweepCoordinator",
+        "SweepCore", "SweepReport", "SweepStore", "SweepWire", "SweepWorker",
       ],
       swiftSettings: strict),
   ]

@@ -32,7 +32,8 @@ struct PDSweep: AsyncParsableCommand {
       EditsCommand.self, RolloutsCommand.self, ApplyCommand.self, GenerateCommand.self, BundleCommand.self,
       UnbundleCommand.self,
       KeysCommand.self, CorpusCommand.self, TokenizerCommand.self, PretrainCommand.self, DecomposeCommand.self,
-      HarvestCommand.self, EvaluateCommand.self, TargetCommand.self, SimulateCommand.self, BenchCommand.self,
+      HarvestCommand.self, EvaluateCommand.self, InspectCommand.self, TargetCommand.self, SimulateCommand.self,
+      BenchCommand.self,
     ]
   )
 }

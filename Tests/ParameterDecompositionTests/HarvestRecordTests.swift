@@ -10,11 +10,11 @@ struct HarvestRecordTests {
     let lines = subcomponents.enumerated().map { index, part in
       """
       {"site":"\(part.site)","index":\(index),"label":"\(part.label)","strength":{"german":\(10 * part.ratio)},
-      "selectivity":{"language":"german","ratio":\(part.ratio)}}
+      "attribution":{},"density":{},"examples":[],"selectivity":{"language":"german","ratio":\(part.ratio)}}
       """
     }
     let text = """
-      {"provenance":{"inputs":{},"languages":["german","french"]},"subcomponents":[\(lines.joined(separator: ","))]}
+      {"provenance":{"inputs":{},"languages":["german","french"],"tokens":1},"subcomponents":[\(lines.joined(separator: ","))]}
       """
     return try JSONDecoder().decode(HarvestRecord.self, from: Data(text.utf8))
   }

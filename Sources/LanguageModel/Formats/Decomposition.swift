@@ -51,6 +51,18 @@ public struct Decomposition: Sendable {
     self.sites = sites.sorted { $0.site < $1.site }
   }
 
+  private init(path: String, sites: [Factors]) {
+    self.path = path
+    self.sites = sites
+  }
+
+  /// The same with one of its sites alone.
+  public func only(_ site: Site) -> Decomposition {
+    let kept = sites.filter { $0.site == site }
+    precondition(!kept.isEmpty, "\(site) is not decomposed")
+    return Decomposition(path: path, sites: kept)
+  }
+
   /// The factors of a site; `nil` if it is not decomposed.
   public subscript(site: Site) -> Factors? {
     sites.first { $0.site == site }

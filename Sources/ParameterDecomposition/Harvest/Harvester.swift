@@ -10,12 +10,12 @@ public struct Harvester {
   /// Tokens of context shown before and behind an example.
   private static let contextBefore = 12, contextBehind = 4
 
-  private let model: TargetModel
-  private let decomposition: Decomposition
+  let model: TargetModel
+  let decomposition: Decomposition
   private let importance: [ImportanceFunction]?
-  private let tokenizer: Tokenizer
-  private let languages: [(name: String, windows: [TokenWindow])]
-  private let examples: Int
+  let tokenizer: Tokenizer
+  let languages: [(name: String, windows: [TokenWindow])]
+  let examples: Int
 
   /// Draws training text.
   ///
@@ -145,10 +145,15 @@ public struct Harvester {
       guard row >= candidate.inputs.count else { break }
       row -= candidate.inputs.count
     }
-    let before = window.inputs[max(0, row - Self.contextBefore)..<row]
-    let behind = window.inputs[(row + 1)...].prefix(Self.contextBehind)
+    let around = Self.context(of: row, in: window)
     return SubcomponentHarvest.Example(
-      language: name, token: tokenizer.decode([window.inputs[row]]), before: tokenizer.decode(before),
-      after: tokenizer.decode(behind), activation: Double(place.activation) * norm)
+      language: name, token: tokenizer.decode([window.inputs[row]]),
+      before: tokenizer.decode(window.inputs[around.lowerBound..<row]),
+      after: tokenizer.decode(window.inputs[row + 1..<around.upperBound]), activation: Double(place.activation) * norm)
+  }
+
+  /// The tokens that are shown with one of a window.
+  static func context(of row: Int, in window: TokenWindow) -> Range<Int> {
+    max(0, row - contextBefore)..<min(window.inputs.count, row + 1 + contextBehind)
   }
 }

@@ -1,7 +1,7 @@
 /// What one subcomponent does to text, by language.
-public struct SubcomponentHarvest: Sendable, Hashable, Encodable {
+public struct SubcomponentHarvest: Sendable, Hashable, Codable {
   /// A place where a subcomponent is at its strongest.
-  public struct Example: Sendable, Hashable, Encodable {
+  public struct Example: Sendable, Hashable, Codable {
     /// The language.
     public let language: String
     /// The token at which it acts.

@@ -18,7 +18,7 @@ struct DecompositionFiles {
   /// What `pdsweep evaluate` said.
   var evaluation: String { EvaluationRecord.path(beside: path) }
   /// What `pdsweep harvest` found.
-  var harvest: String { URL(fileURLWithPath: path).deletingPathExtension().path + ".harvest.json" }
+  var harvest: String { HarvestRecord.path(beside: path) }
   /// The importance function.
   var importance: String { ImportanceFile.path(beside: path) }
 

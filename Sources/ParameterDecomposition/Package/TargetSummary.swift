@@ -50,6 +50,13 @@ public struct TargetSummary: Sendable, Hashable, Encodable {
   /// Its decompositions, by file name.
   public let decompositions: [Decomposition]
 
+  /// The names of the decompositions that lie in a target's folder.
+  ///
+  /// - Throws: an `InputFileError` if the folder cannot be looked into.
+  public static func decompositions(in folder: URL) throws -> [String] {
+    try DecompositionFiles.all(in: folder.path).map(\.name)
+  }
+
   /// Reads a target's folder. Of a packed one every file is digested.
   ///
   /// - Throws: an `InputFileError` for the first file that is missing or wrong, does not fit the others, or is another

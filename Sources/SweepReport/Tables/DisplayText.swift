@@ -1,8 +1,8 @@
 /// Text as a terminal shows it.
-enum DisplayText {
+public enum DisplayText {
   /// The text with characters that would move the cursor, turn the writing direction or break a line replaced: names
   /// come from files, and may hold anything.
-  static func printable(_ text: String) -> String {
+  public static func printable(_ text: String) -> String {
     var result = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {
       result.append(isHarmful(scalar) ? "\u{FFFD}" : scalar)
@@ -19,7 +19,7 @@ enum DisplayText {
   }
 
   /// The number of columns the text takes.
-  static func columns(_ text: String) -> Int {
+  public static func columns(_ text: String) -> Int {
     text.map(columns).reduce(0, +)
   }
 
@@ -50,28 +50,32 @@ enum DisplayText {
 }
 
 /// Columns of text, aligned.
-struct AlignedTable {
+public struct AlignedTable {
   /// Which side of its column a field stands on.
-  enum Alignment {
+  public enum Alignment {
+    /// The left.
     case left
+    /// The right.
     case right
   }
 
   private let alignments: [Alignment]
   private var rows: [[String]]
 
-  init(_ header: [(title: String, alignment: Alignment)]) {
+  /// Begins a table.
+  public init(_ header: [(title: String, alignment: Alignment)]) {
     alignments = header.map(\.alignment)
     rows = [header.map { DisplayText.printable($0.title) }]
   }
 
-  mutating func append(_ fields: [String]) {
+  /// Adds a row of as many fields as the header has.
+  public mutating func append(_ fields: [String]) {
     precondition(fields.count == alignments.count, "\(fields.count) fields under a header of \(alignments.count)")
     rows.append(fields.map(DisplayText.printable))
   }
 
   /// The rows, each ended by a line feed and without white space before it.
-  var text: String {
+  public var text: String {
     let widths = alignments.indices.map { column in rows.map { DisplayText.columns($0[column]) }.max() ?? 0 }
     return rows.map { row in
       var line = ""

@@ -34,6 +34,11 @@ struct DecompositionTextOptions: ParsableArguments {
   var start = "<|endoftext|>"
 
   func validate() throws {
+    try Self.check(corpus)
+  }
+
+  /// Refuses languages that share a name or a file.
+  static func check(_ corpus: [Language]) throws {
     for (place, language) in corpus.enumerated() {
       guard !corpus[..<place].contains(where: { $0.name == language.name || $0.path == language.path }) else {
         throw ValidationError(

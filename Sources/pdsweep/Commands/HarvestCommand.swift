@@ -29,7 +29,8 @@ struct HarvestCommand: ParsableCommand {
       NAME.importance.safetensors beside it if it has an importance function. A folder may hold several, so the harvest \
       is NAME.harvest.json. Memory does not grow with the tokens, the file grows with --examples. Prints the most \
       selective subcomponents of each language, and for every site in Markdown which of its subcomponents is most \
-      selective for each language, with the ratio in parentheses.
+      selective for each language, with the ratio in parentheses. Sweeps choose subcomponents by it (see `pdsweep plan \
+      --help`), and `pdsweep inspect` shows it.
 
       EXAMPLES
         pdsweep harvest target/decomposition-ica.safetensors \\
@@ -74,8 +75,7 @@ struct HarvestCommand: ParsableCommand {
   func run() throws {
     Product.setThreads(threads)
     let (folder, context) = try text.target(of: decomposition)
-    let place =
-      output ?? URL(fileURLWithPath: decomposition).deletingPathExtension().path + ".harvest.json"
+    let place = output ?? HarvestRecord.path(beside: decomposition)
     try folder.refuse(
       output: place, over: [decomposition, ImportanceFile.path(beside: decomposition)] + text.corpus.map(\.path))
     let input = try DecompositionInput(path: decomposition, of: folder)

@@ -152,13 +152,18 @@ struct TargetPackCommand: ParsableCommand {
 }
 
 extension TargetSummary {
+  /// The model in a line.
+  var model: String {
+    "\(parameters) weights: layers \(layers), width \(width), heads \(heads), intermediate \(intermediate), "
+      + "context \(context), vocabulary \(vocabulary)"
+  }
+
   /// Some lines for people.
   fileprivate var text: String {
     let size = String(format: "%.1f MB", Double(bytes) / 1e6)
     var lines = [
       "\(name)  \(folder)",
-      "  \(parameters) weights: layers \(layers), width \(width), heads \(heads), intermediate \(intermediate), "
-        + "context \(context), vocabulary \(vocabulary)",
+      "  \(model)",
       "  " + (packed.map { "packed by \($0), all files as they were, \(size)" } ?? "not packed, \(size)"),
     ]
     for decomposition in decompositions {

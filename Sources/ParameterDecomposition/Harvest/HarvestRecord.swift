@@ -1,31 +1,38 @@
-internal import ContentHash
-internal import LanguageModel
+public import ContentHash
+internal import Foundation
+public import LanguageModel
 
-/// A harvest read back: which files it belongs to, and what each subcomponent is about.
-struct HarvestRecord: Decodable {
-  struct Provenance: Decodable {
-    let inputs: [String: SHA256Digest]
-    let languages: [String]
+/// A harvest read back: which files it belongs to, and what each subcomponent does.
+public struct HarvestRecord: Decodable {
+  /// What it was made of.
+  public struct Provenance: Decodable {
+    /// The files that it depends on, by what they are for.
+    public let inputs: [String: SHA256Digest]
+    /// The languages, in the order in which they were given.
+    public let languages: [String]
+    /// Training tokens of each.
+    public let tokens: Int
   }
 
-  struct Subcomponent: Decodable {
-    let site: String
-    let index: Int
-    let label: String
-    let strength: [String: Double]
-    let selectivity: SubcomponentHarvest.Selectivity
-  }
+  /// What it was made of.
+  public let provenance: Provenance
+  /// The subcomponents by site in the model's order, and by index.
+  public let subcomponents: [SubcomponentHarvest]
 
-  let provenance: Provenance
-  let subcomponents: [Subcomponent]
+  /// Where the harvest of a decomposition stands.
+  public static func path(beside decomposition: String) -> String {
+    URL(fileURLWithPath: decomposition).deletingPathExtension().path + ".harvest.json"
+  }
 
   /// Reads a harvest file.
   ///
   /// - Throws: an `InputFileError` if there is none, or something else.
-  init(path: String) throws(InputFileError) {
+  public init(path: String) throws(InputFileError) {
     self = try TargetJSON.read(Self.self, path, expected: "a harvest as `pdsweep harvest` writes it")
   }
+}
 
+extension HarvestRecord {
   /// The subcomponents that stand for each language, by one rule for all of them: those whose label is the language and
   /// nothing else, at the site of the most selective of them; the most selective first. Languages that no label is of
   /// are left out.

@@ -19,6 +19,8 @@ public struct FrontierAnalysis: Sendable {
   public let space: [Int]
   /// What hypervolumes are measured from; `nil` without a measurement.
   public let reference: HypervolumeReference?
+  /// The removals at which methods are compared, ascending; none without a measurement.
+  public let levels: [RemovalLevel]
 
   /// Analyses the records of a sweep.
   public init(records: [CellRecord], vocabularySize: Int, goal: SweepGoal) {
@@ -28,6 +30,8 @@ public struct FrontierAnalysis: Sendable {
     let largestBudget = records.map { $0.cell.specification.training?.tokenBudget ?? 0 }.max() ?? 0
     let reference = points.first.map { HypervolumeReference(base: $0, largestBudget: largestBudget) }
     let chooser = FrontChooser(points: points, cap: uniformGuess)
+    let base = points.first?.evaluation.baseRemoval(.validation)
+    let levels = base.map { RemovalLevel.levels(base: $0, uniformGuess: uniformGuess, goal: goal) } ?? []
 
     let recordsOfMethod = Dictionary(grouping: records, by: \.cell.method)
     let pointsOfMethod = Dictionary(grouping: points.indices) { points[$0].cell.method }
@@ -38,7 +42,7 @@ public struct FrontierAnalysis: Sendable {
     methods = names.map { name in
       MethodFrontier(
         name: name, records: recordsOfMethod[name, default: []], indices: pointsOfMethod[name, default: []],
-        chooser: chooser, goal: goal, reference: reference)
+        chooser: chooser, goal: goal, levels: levels, reference: reference)
     }
     plane = chooser.plane(of: Array(points.indices))
     space = chooser.space(of: Array(points.indices))
@@ -46,6 +50,7 @@ public struct FrontierAnalysis: Sendable {
     self.goal = goal
     self.points = points
     self.reference = reference
+    self.levels = levels
   }
 }
 
@@ -61,6 +66,10 @@ public struct MethodFrontier: Sendable {
     public let settings: [SeedGroup]
     /// Places in ``settings`` of the front of medians over seeds, in the same order.
     public let settingsFront: [Int]
+    /// What its seeds attain.
+    public let attainment: SeedAttainment
+    /// What its edits cost at every level of ``FrontierAnalysis/levels``.
+    public let matched: [MatchedRemoval]
   }
 
   /// The method's name.
@@ -77,30 +86,45 @@ public struct MethodFrontier: Sendable {
   public let budgets: [Budget]
   /// How few tokens are enough.
   public let tokensToTarget: TokensToTarget
+  /// What its edits cost at every level of ``FrontierAnalysis/levels``, whatever their budget.
+  public let matched: [MatchedRemoval]
   /// What the front dominates; `nil` without a measurement in the sweep.
   public let hypervolume: HypervolumeReading?
 
   init(
     name: String, records: [CellRecord], indices: [Int], chooser: FrontChooser, goal: SweepGoal,
-    reference: HypervolumeReference?
+    levels: [RemovalLevel], reference: HypervolumeReference?
   ) {
     self.name = name
     cells = records.reduce(into: [:]) { $0[$1.state, default: 0] += 1 }
     points = indices
     let plane = chooser.plane(of: indices)
     let space = chooser.space(of: indices)
+    func match(_ indices: [Int], _ seeds: Set<UInt64>) -> [MatchedRemoval] {
+      let points = indices.map { chooser.points[$0] }
+      return levels.map { MatchedRemoval(level: $0, points: points, seeds: seeds, cap: chooser.cap) }
+    }
+    let seeds = Set(records.map(\.cell.specification.seed))
+    let specifications = Dictionary(grouping: records.map(\.cell.specification)) { $0.training?.tokenBudget ?? 0 }
     budgets = Dictionary(grouping: indices) { chooser.points[$0].tokenBudget }.sorted { $0.key < $1.key }
       .map { budget, indices in
         let settings = SeedGroup.groups(of: indices.map { chooser.points[$0] })
+        let seeds = Set(specifications[budget, default: []].map(\.seed))
         return Budget(
           tokenBudget: budget, plane: chooser.plane(of: indices), settings: settings,
-          settingsFront: chooser.plane(of: settings))
+          settingsFront: chooser.plane(of: settings),
+          attainment: SeedAttainment(indices: indices, seeds: seeds, chooser: chooser),
+          matched: match(indices, seeds))
       }
+    matched = match(indices, seeds)
     tokensToTarget = TokensToTarget(
-      points: indices.map { chooser.points[$0] }, seeds: Set(records.map(\.cell.specification.seed)), goal: goal,
-      uniformGuess: chooser.cap)
+      points: indices.map { chooser.points[$0] }, seeds: seeds, goal: goal, uniformGuess: chooser.cap)
     hypervolume = reference.map { reference in
-      HypervolumeReading(plane: plane, space: space, chooser: chooser, reference: reference)
+      func members(_ front: [Int]) -> [FrontMember] {
+        front.map { FrontMember(chooser.points[$0], cap: chooser.cap) }
+      }
+      return HypervolumeReading(
+        plane: reference.area(of: members(plane)), space: reference.volume(of: members(space)))
     }
     self.plane = plane
     self.space = space
@@ -174,28 +198,29 @@ public struct HypervolumeReference: Sendable, Hashable {
 /// Hypervolumes of the edits on a method's fronts (chosen on validation), as each split reads them.
 public struct HypervolumeReading: Sendable, Hashable {
   /// Retention cost x removal, nats squared.
-  public let plane: SplitLosses
+  public internal(set) var plane: SplitLosses
   /// Retention cost x removal x log2(1 + token budget), nats squared x doublings.
-  public let space: SplitLosses
+  public internal(set) var space: SplitLosses
+}
 
-  init(plane: [Int], space: [Int], chooser: FrontChooser, reference: HypervolumeReference) {
-    func area(_ split: EvaluationSplit) -> Double {
+extension HypervolumeReference {
+  /// What the edits on a front dominate in the plane.
+  func area(of front: [FrontMember]) -> SplitLosses {
+    func area(_ axes: KeyPath<FrontMember, SIMD2<Double>>, _ removal: Double) -> Double {
       Hypervolume.area(
-        of: plane.map { chooser.points[$0].reading(split).capped(at: chooser.cap).axes },
-        maximise: [false, true], reference: SIMD2(reference.retentionCost, reference.removal[split]))
+        of: front.map { $0[keyPath: axes] }, maximise: [false, true], reference: SIMD2(retentionCost, removal))
     }
-    func volume(_ split: EvaluationSplit) -> Double {
+    return SplitLosses(validation: area(\.validation, removal.validation), test: area(\.test, removal.test))
+  }
+
+  /// What the edits on a front with the token budget dominate.
+  func volume(of front: [FrontMember]) -> SplitLosses {
+    func volume(_ axes: KeyPath<FrontMember, SIMD2<Double>>, _ removal: Double) -> Double {
       Hypervolume.volume(
-        of: space.map { index in
-          let point = chooser.points[index]
-          let doublings = HypervolumeReference.doublings(point.tokenBudget)
-          return SIMD3(point.reading(split).capped(at: chooser.cap).axes, doublings)
-        },
-        maximise: [false, true, false],
-        reference: SIMD3(reference.retentionCost, reference.removal[split], reference.tokenDoublings))
+        of: front.map { SIMD3($0[keyPath: axes], Self.doublings($0.tokenBudget)) },
+        maximise: [false, true, false], reference: SIMD3(retentionCost, removal, tokenDoublings))
     }
-    self.plane = SplitLosses(validation: area(.validation), test: area(.test))
-    self.space = SplitLosses(validation: volume(.validation), test: volume(.test))
+    return SplitLosses(validation: volume(\.validation, removal.validation), test: volume(\.test, removal.test))
   }
 }
 

@@ -122,4 +122,61 @@ import Testing
     }
     Self.report("pareto3d", cases: cases.count, worst: worst, tolerance: tolerance)
   }
+
+  // MARK: Another library
+
+  /// What moocore says of points all of whose axes are costs.
+  struct Independent: Decodable {
+    struct Front: Decodable {
+      var id: String
+      var points: [[Double]]
+      var reference: [Double]
+      var hypervolume: Double
+      var front: [Int]
+    }
+
+    struct Attainment: Decodable {
+      var id: String
+      var runs: [[[Double]]]
+      var surfaces: [[[Double]]]
+    }
+
+    var fronts: [Front]
+    var attainment: [Attainment]
+
+    static func read() throws -> Independent {
+      let file = GoldenFrontierTests.folders[0].appending(path: "independent.json")
+      return try JSONDecoder().decode(Independent.self, from: Data(contentsOf: file))
+    }
+  }
+
+  @Test func frontsAndHypervolumesAreThoseOfAnotherLibrary() throws {
+    let cases = try Independent.read().fronts
+    #expect(Set(cases.map(\.reference.count)) == [2, 3])
+    for golden in cases {
+      let isPlane = golden.reference.count == 2
+      let plane = isPlane ? golden.points.map { SIMD2($0) } : []
+      let space = isPlane ? [] : golden.points.map { SIMD3($0) }
+      let costs3: SIMDMask<SIMD3<Int64>> = [false, false, false]
+      let front =
+        isPlane
+        ? ParetoFront.indices(of: plane, maximise: [false, false]) : ParetoFront.indices(of: space, maximise: costs3)
+      #expect(front == golden.front, "\(golden.id)")
+      let volume =
+        isPlane
+        ? Hypervolume.area(of: plane, maximise: [false, false], reference: SIMD2(golden.reference))
+        : Hypervolume.volume(of: space, maximise: costs3, reference: SIMD3(golden.reference))
+      #expect(Self.relativeError(volume, golden.hypervolume) <= 1e-12, "\(golden.id): \(volume)")
+    }
+  }
+
+  @Test func attainmentSurfacesAreThoseOfAnotherLibrary() throws {
+    let cases = try Independent.read().attainment
+    #expect(cases.contains { $0.runs.count == 9 })
+    for golden in cases {
+      let runs = golden.runs.map { run in run.map { SIMD2<Double>($0) } }
+      let surfaces = golden.surfaces.map { surface in surface.map { SIMD2<Double>($0) } }
+      #expect(AttainmentSurfaces(of: runs, maximise: [false, false]).surfaces == surfaces, "\(golden.id)")
+    }
+  }
 }

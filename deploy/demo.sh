@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From a fresh machine to a frontier: installs the system packages, builds, prepares the corpora and runs sweeps/demo.yaml
-# on the built-in target.
+# From a fresh machine to a report: installs the system packages, builds, prepares the corpora, runs sweeps/demo.yaml on
+# the built-in target and writes report.html.
 #
 # Everything is written below demo/ (or the folder given as argument). Run it again to carry on where it was stopped.
 set -euo pipefail
@@ -17,3 +17,7 @@ PDSWEEP=$pdsweep deploy/corpora.sh "$output/corpora"
 
 "$pdsweep" run sweeps/demo.yaml \
   --corpora "$output/corpora" --store "$output/demo.sqlite" --workers "$(nproc)" --output "$output/frontier"
+
+"$pdsweep" rollouts "$output/demo.sqlite" --corpora "$output/corpora" --output "$output/rollouts.json"
+"$pdsweep" report "$output/demo.sqlite" --rollouts "$output/rollouts.json" --output "$output/report" >/dev/null
+echo "Report: $output/report/report.html"

@@ -6,6 +6,12 @@ public struct ExportedFile: Sendable, Hashable {
   public let name: String
   /// The content.
   public let text: String
+
+  /// Creates a file.
+  public init(name: String, text: String) {
+    self.name = name
+    self.text = text
+  }
 }
 
 extension ReportedSweep {
@@ -19,6 +25,40 @@ extension ReportedSweep {
       ExportedFile(name: "frontier.svg", text: frontierSVG()),
       ExportedFile(name: "provenance.csv", text: provenanceCSV()),
     ]
+  }
+}
+
+extension ReportedSweep {
+  /// `report.html`: one page that needs no other file and no network.
+  ///
+  /// - Parameters:
+  ///   - rollouts: What its edits do to text, for a section of its own.
+  ///   - provenance: How the results were computed, for the page's last section; without it the page is the same, byte
+  ///     for byte, for the same results.
+  public func reportHTML(rollouts: RolloutDocument? = nil, provenance: SweepProvenance?) -> String {
+    ReportPage(sweep: self, rollouts: rollouts, provenance: provenance).html()
+  }
+
+  /// The files of a report: the page, its tables in every form, its plots, what stands behind them. All but
+  /// `report.html` with a provenance and `provenance.csv` are the same, byte for byte, for the same results.
+  public func reportFiles(rollouts: RolloutDocument? = nil, provenance: SweepProvenance?) -> [ExportedFile] {
+    var files = [ExportedFile(name: "report.html", text: reportHTML(rollouts: rollouts, provenance: provenance))]
+    for table in [headlineTable(), matchedTable(), chosenTable()] {
+      files.append(ExportedFile(name: "\(table.name).md", text: table.markdown()))
+      files.append(ExportedFile(name: "\(table.name).tex", text: table.latex()))
+    }
+    files += [
+      ExportedFile(name: "headline.csv", text: headlineCSV()), ExportedFile(name: "matched.csv", text: matchedCSV()),
+      ExportedFile(name: "attainment.csv", text: attainmentCSV()),
+      ExportedFile(name: "tokens.svg", text: tokensSVG()), ExportedFile(name: "attainment.svg", text: attainmentSVG()),
+      ExportedFile(name: "matched.svg", text: matchedSVG()), ExportedFile(name: "protocol.json", text: protocolJSON()),
+    ]
+    if let rollouts {
+      let plot = DivergencePlot(sweep: self, rollouts: rollouts)
+      files.append(ExportedFile(name: "divergence.svg", text: plot.svg(for: .file)))
+      files.append(ExportedFile(name: RolloutDocument.fileName, text: rollouts.json()))
+    }
+    return files + exportedFiles()
   }
 }
 

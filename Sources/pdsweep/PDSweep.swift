@@ -18,6 +18,7 @@ struct PDSweep: AsyncParsableCommand {
         pdsweep run sweeps/demo.yaml       compute it, on every core of this machine
         pdsweep frontier demo.sqlite       how the methods compare so far
         pdsweep export --output results    the same as CSV, JSON and a plot
+        pdsweep report --output report     the same as a page to read, with what it shows
 
       EXIT STATUS
         0  everything asked for was done
@@ -29,11 +30,10 @@ struct PDSweep: AsyncParsableCommand {
       PlanCommand.self, RunCommand.self, CoordinatorCommand.self, WorkerCommand.self, EngineCommand.self,
       StatusCommand.self, EventsCommand.self, PauseCommand.self, ResumeCommand.self, CancelCommand.self,
       RetryCommand.self, PrioritiseCommand.self, AuditCommand.self, FrontierCommand.self, ExportCommand.self,
-      EditsCommand.self, RolloutsCommand.self, ApplyCommand.self, GenerateCommand.self, BundleCommand.self,
-      UnbundleCommand.self,
-      KeysCommand.self, CorpusCommand.self, TokenizerCommand.self, PretrainCommand.self, DecomposeCommand.self,
-      HarvestCommand.self, EvaluateCommand.self, InspectCommand.self, TargetCommand.self, SimulateCommand.self,
-      BenchCommand.self,
+      EditsCommand.self, RolloutsCommand.self, ReportCommand.self, ApplyCommand.self, GenerateCommand.self,
+      BundleCommand.self, UnbundleCommand.self, KeysCommand.self, CorpusCommand.self, TokenizerCommand.self,
+      PretrainCommand.self, DecomposeCommand.self, HarvestCommand.self, EvaluateCommand.self, InspectCommand.self,
+      TargetCommand.self, SimulateCommand.self, BenchCommand.self,
     ]
   )
 }

@@ -78,7 +78,7 @@ struct SweepRun: Sendable {
       worker?.start()
     }
     let result = await Task { try await coordinator.run() }.follow(coordinator.progress) { progress in
-      display.show(progress, best: watched.best)
+      display.show(progress, watched.standing)
     }
     await worker?.stop(patience: .seconds(5))
     display.end()
@@ -227,23 +227,42 @@ private struct RunDocument: Encodable {
   }
 }
 
-/// A coordinator's store that also keeps the best result so far of a single sweep, for the progress line.
+/// A coordinator's store that also keeps how far the results of a single sweep have come, for the progress line.
 final class WatchedStore: CoordinatorStore {
   private let store: SweepStore
   /// The sweep; `nil` where there are several, which have no best of all.
   private let sweep: SweepDescription?
-  private let cells: [SHA256Digest: Cell]
-  private let state = Mutex<BestRemoval?>(nil)
+  /// The cells that a result is of.
+  private let cells: [SHA256Digest: [Cell]]
+  private let state: Mutex<State>
+
+  private struct State {
+    var best: BestRemoval?
+    var frontier: GrowingFrontier?
+  }
 
   init(_ store: SweepStore, _ inputs: [SweepInput]) {
     self.store = store
     let only = inputs.count == 1 ? inputs.first : nil
+    let cells = only?.sweep.cells ?? []
     sweep = only?.description
-    cells = Dictionary((only?.sweep.cells ?? []).map { ($0.fingerprint, $0) }) { first, _ in first }
+    self.cells = Dictionary(grouping: cells, by: \.fingerprint)
+    let largestBudget = cells.map { $0.specification.training?.tokenBudget ?? 0 }.max() ?? 0
+    state = Mutex(
+      State(
+        best: nil,
+        frontier: only.map {
+          GrowingFrontier(vocabularySize: $0.description.vocabularySize, largestBudget: largestBudget)
+        }))
   }
 
-  /// The greatest removal so far within the goal's cost.
-  var best: BestRemoval? { state.withLock { $0 } }
+  /// What the results so far amount to; `nil` before the first.
+  var standing: Standing? {
+    state.withLock { state in
+      guard let frontier = state.frontier, !frontier.methods.isEmpty else { return nil }
+      return Standing(best: state.best, hypervolume: frontier.fronts.hypervolume.plane.validation)
+    }
+  }
 
   /// Takes in the results that the store has already.
   func takeUp(_ reader: StoreReader) throws(StoreError) {
@@ -258,10 +277,10 @@ final class WatchedStore: CoordinatorStore {
   func commit(_ batch: StoreBatch, in places: CellPlaces, at time: Date) async throws(StoreError) {
     try await store.commit(batch, in: places, at: time)
     for case .result(_, let delivered) in batch.writes {
-      guard let cell = cells[delivered.fingerprint],
+      guard let cells = cells[delivered.fingerprint],
         let result = try? CanonicalJSON.decode(CellResult.self, from: delivered.result)
       else { continue }
-      note(result, of: cell)
+      for cell in cells { note(result, of: cell) }
     }
   }
 
@@ -272,7 +291,10 @@ final class WatchedStore: CoordinatorStore {
 
   private func note(_ result: CellResult, of cell: Cell) {
     guard let goal = sweep?.goal else { return }
-    state.withLock { $0 = BestRemoval.better(of: $0, and: cell, result, goal: goal) }
+    state.withLock { state in
+      state.best = BestRemoval.better(of: state.best, and: cell, result, goal: goal)
+      state.frontier?.insert(result, of: cell)
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import Testing
 @testable import SweepReport
 
 /// Reads an SVG file: fails unless it is well-formed, and collects its elements.
-private final class SVGReader: NSObject, XMLParserDelegate {
+final class SVGReader: NSObject, XMLParserDelegate {
   struct Element {
     var name: String
     var attributes: [String: String]
@@ -82,10 +82,14 @@ private final class SVGReader: NSObject, XMLParserDelegate {
     ("many budgets", large(methods: ["m"], budgets: Array(1...13), seed: 3)),
   ]
 
-  @Test(arguments: sweeps.indices)
-  func isWellFormedAndAccessible(index: Int) throws {
+  static let drawings: [@Sendable (ReportedSweep) -> String] = [
+    { $0.frontierSVG() }, { $0.attainmentSVG() }, { $0.tokensSVG() }, { $0.matchedSVG() },
+  ]
+
+  @Test(arguments: sweeps.indices, drawings.indices)
+  func isWellFormedAndAccessible(index: Int, drawing: Int) throws {
     let (name, records) = Self.sweeps[index]
-    let elements = try SVGReader.read(SmallSweep.report(records, name: name).frontierSVG())
+    let elements = try SVGReader.read(Self.drawings[drawing](SmallSweep.report(records, name: name)))
     let root = try #require(elements.first)
     #expect(root.name == "svg")
     #expect(root.attributes["role"] == "img")
@@ -94,10 +98,10 @@ private final class SVGReader: NSObject, XMLParserDelegate {
     #expect(elements.contains { $0.name == "desc" && $0.attributes["id"] == "description" && !$0.text.isEmpty })
   }
 
-  @Test(arguments: sweeps.indices)
-  func noLabelsOverlapOrLeaveThePage(index: Int) throws {
+  @Test(arguments: sweeps.indices, drawings.indices)
+  func noLabelsOverlapOrLeaveThePage(index: Int, drawing: Int) throws {
     let (name, records) = Self.sweeps[index]
-    let elements = try SVGReader.read(SmallSweep.report(records, name: name).frontierSVG())
+    let elements = try SVGReader.read(Self.drawings[drawing](SmallSweep.report(records, name: name)))
     let width = try #require(Double(elements[0].attributes["width"] ?? ""))
     let height = try #require(Double(elements[0].attributes["height"] ?? ""))
     var boxes: [(text: String, across: ClosedRange<Double>, along: ClosedRange<Double>)] = []
@@ -148,11 +152,12 @@ private final class SVGReader: NSObject, XMLParserDelegate {
   }
 
   @Test func methodsDifferInColourAndShape() {
-    let styles = (0..<56).map { PlotStyle(place: $0) }
-    #expect(Set(styles.map { $0.colour + $0.marker(x: 0, y: 0, radius: 4) }).count == 56)
-    let first = styles.prefix(7)
-    #expect(Set(first.map(\.colour)).count == 7)
-    #expect(Set(first.map { $0.marker(x: 0, y: 0, radius: 4) }).count == 7)
+    for palette in [PlotPalette(.file), PlotPalette(.page(id: "p"))] {
+      let styles = (0..<56).map { (palette.method($0), PlotStyle(place: $0).marker(x: 0, y: 0, radius: 4)) }
+      #expect(Set(styles.map { $0.0 + $0.1 }).count == 56)
+      #expect(Set(styles.prefix(7).map(\.0)).count == 7)
+      #expect(Set(styles.prefix(7).map(\.1)).count == 7)
+    }
   }
 
   @Test func marksBeyondAnAxisAreDrawnInsideWithAnArrow() throws {

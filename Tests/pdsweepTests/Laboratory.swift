@@ -57,6 +57,13 @@ final class Laboratory: Sendable {
     return Dictionary(uniqueKeysWithValues: try files.map { ($0, try read("\(name)/\($0)")) })
   }
 
+  /// The files of a report that are the same for the same results: all in its folder but one.
+  func report(_ name: String) throws -> [String: String] {
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: name).path)
+    let same = names.filter { $0 != "provenance.csv" }
+    return Dictionary(uniqueKeysWithValues: try same.map { ($0, try read("\(name)/\($0)")) })
+  }
+
   // MARK: The sweep
 
   private static func sweep(steps: Int) -> String {

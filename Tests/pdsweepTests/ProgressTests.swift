@@ -22,11 +22,11 @@ struct ProgressTests {
   func theLineTellsWhatMattersMostFirst() {
     let best = BestRemoval(removal: 8.126, retentionCost: 0.0312, method: "lora", tokenBudget: 1)
     #expect(
-      progress(completed: 40, of: 97, failed: 2).line(best: best)
+      progress(completed: 40, of: 97, failed: 2).line(Standing(best: best, hypervolume: 4.6337))
         == "demo: 42/97 cells (43 %), 2 failed, 0 workers, 2.0 cells/s, 3 min left, "
-        + "best removal 8.13 nats at a cost of +0.031 (lora, 1 token), lora 42/97")
-    #expect(progress(completed: 1, of: 97).line(best: nil).contains("20.0 s a cell"))
-    #expect(progress(completed: 97, of: 97).line(best: nil) == "demo: 97/97 cells (100 %), 0 workers, lora 97/97")
+        + "best removal 8.13 nats at a cost of +0.031 (lora, 1 token), hypervolume 4.634, lora 42/97")
+    #expect(progress(completed: 1, of: 97).line(nil).contains("20.0 s a cell"))
+    #expect(progress(completed: 97, of: 97).line(nil) == "demo: 97/97 cells (100 %), 0 workers, lora 97/97")
   }
 
   @Test

@@ -20,6 +20,21 @@ struct RunTests {
     }
     #expect(try laboratory.export("1") == laboratory.export("3"))
     #expect(try laboratory.read("1/cells.csv").contains("one-scalar"))
+
+    for workers in [1, 3] {
+      let arguments = ["report", "\(workers).sqlite", "--output", "report-\(workers)", "--no-provenance"]
+      let report = try await Command.run(arguments, in: laboratory)
+      #expect(report.status == 0, "\(report.errors)")
+      #expect(report.output.hasPrefix("report-\(workers)/report.html\n"))
+    }
+    let reports = try ["report-1", "report-3"].map(laboratory.report)
+    #expect(reports[0] == reports[1])
+    #expect(reports[0].count > 15)
+    #expect(try laboratory.read("report-1/report.html").contains("<h1>tiny: how few tokens"))
+
+    let page = try await Command.run(["report", "3.sqlite", "--output", "page/tiny.html", "--json"], in: laboratory)
+    #expect(page.output == "{\"files\":[\"page/tiny.html\"],\"sweep\":\"tiny\"}\n")
+    #expect(try laboratory.read("page/tiny.html").contains("<section id=\"provenance\">"))
   }
 
   @Test

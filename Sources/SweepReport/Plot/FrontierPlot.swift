@@ -6,61 +6,65 @@ extension ReportedSweep {
   /// A marker is one setting of a method's hyper-parameters, at the median over seeds; those on the method's front of
   /// medians (decided on validation) are solid, with bars from the smallest to the largest seed, and a staircase.
   public func frontierSVG() -> String {
-    let data = FrontierPlotData(self)
-    return FrontierPlot(sweep: self, data: data).svg()
+    frontierSVG(.settings, for: .file)
+  }
+
+  /// What seeds attain in the same plane: of every method the median attainment surface of the test split, and a band
+  /// between the quartiles.
+  public func attainmentSVG() -> String {
+    frontierSVG(.attainment, for: .file)
+  }
+
+  func frontierSVG(_ kind: FrontierPlot.Kind, for destination: PlotDestination) -> String {
+    FrontierPlot(sweep: self, data: FrontierPlotData(self), kind: kind).svg(for: destination)
   }
 }
 
-/// Lays out `frontier.svg` and draws it. Lengths are pixels from the upper left.
+/// Lays out `frontier.svg` and `attainment.svg` and draws them. Lengths are pixels from the upper left.
 struct FrontierPlot {
+  /// What is shown of a method.
+  enum Kind {
+    /// Its settings, at medians over seeds.
+    case settings
+    /// What its seeds attain.
+    case attainment
+  }
+
+  let kind: Kind
   let sweep: ReportedSweep
   let data: FrontierPlotData
   let costs: SymmetricLogScale
   let removals: LinearScale
   let grid: PlotGrid
 
-  private static let captionSize = 10.0
-  private static let legendSize = 11.0
-  private static let legendLine = 19.0
-  private static let titleSize = 14.0
-
-  init(sweep: ReportedSweep, data: FrontierPlotData) {
+  init(sweep: ReportedSweep, data: FrontierPlotData, kind: Kind) {
+    self.kind = kind
     self.sweep = sweep
     self.data = data
     let uniform = sweep.analysis.uniformGuess
     let goal = sweep.analysis.goal
     // The axes hold what an edit worth having can read; what lies beyond is drawn at the edge with an arrow.
-    let cheapest = data.costs.min() ?? 0
-    let dearest = data.costs.max() ?? 0
+    let cheapest = data.costs(kind).min() ?? 0
+    let dearest = data.costs(kind).max() ?? 0
     costs = SymmetricLogScale(
       domain: min(max(cheapest * 1.15, -1), -0.005)...max(min(dearest * 1.15, 20), 4 * goal.retentionCostAtMost, 0.1),
       thresholdExponent: -2)
-    let top = min(max(data.removals.max() ?? 0, uniform * 1.03), uniform * 1.6)
-    let bottom = max(min(data.removals.min() ?? 0, uniform * 0.97), 0)
+    let top = min(max(data.removals(kind).max() ?? 0, uniform * 1.03), uniform * 1.6)
+    let bottom = max(min(data.removals(kind).min() ?? 0, uniform * 0.97), 0)
     let margin = (top - bottom) * 0.05
     grid = PlotGrid(panels: data.panels.count)
     removals = LinearScale(domain: (bottom - margin)...(top + margin), steps: grid.panelHeight / 40)
   }
 
-  func svg() -> String {
-    let width = grid.width
-    let legend = legendRows()
-    let caption = PlotText.wrapped(captionText, to: width - 2 * PlotGrid.edge, size: Self.captionSize)
-    let legendTop = PlotGrid.edge + 26
-    let panelsTop = legendTop + Double(legend.count) * Self.legendLine + 24
+  func svg(for destination: PlotDestination) -> String {
+    let sheet = PlotSheet(width: grid.width, title: title, caption: captionText, destination: destination)
+    let legend = legend
+    let legendTop = sheet.top
+    let panelsTop = legendTop + legend.height + 24
     let axisTitleTop = panelsTop + grid.height + 36
     let captionTop = axisTitleTop + 22
-    let height = captionTop + Double(caption.count) * 14 + PlotGrid.edge - 14
-
-    var canvas = SVGCanvas(width: width, height: height, title: title, description: description)
-    canvas.label(
-      PlotText.truncated(title, to: width - 2 * PlotGrid.edge, size: Self.titleSize * 1.1), x: PlotGrid.edge,
-      y: PlotGrid.edge + 11, ["font-size": svgNumber(Self.titleSize), "font-weight": "bold"])
-    for (row, entries) in legend.enumerated() {
-      for entry in entries {
-        draw(entry.kind, label: entry.label, x: entry.x, y: legendTop + (Double(row) + 0.5) * Self.legendLine, &canvas)
-      }
-    }
+    var canvas = sheet.open(captionTop: captionTop, description: description)
+    legend.draw(top: legendTop, &canvas)
     for (place, panel) in data.panels.enumerated() {
       let frame = grid.frame(place, top: panelsTop)
       PanelDrawing(plot: self, panel: panel, frame: frame).draw(
@@ -74,13 +78,7 @@ struct FrontierPlot {
     canvas.label(
       axisTitle(of: .forget, " cross-entropy (nats)", room: grid.height + 50), x: 22, y: middle,
       ["text-anchor": "middle", "font-size": "12", "transform": "rotate(-90 22 \(svgNumber(middle)))"])
-    for (line, text) in caption.enumerated() {
-      canvas.label(
-        text, x: PlotGrid.edge, y: captionTop + Double(line) * 14,
-        ["font-size": svgNumber(Self.captionSize), "fill": "#555555"])
-    }
-    canvas.close("svg")
-    return canvas.text
+    return sheet.close(canvas, captionTop: captionTop)
   }
 
   private func axisTitle(of role: CorpusRole, _ quantity: String, room: Double) -> String {
@@ -93,7 +91,12 @@ struct FrontierPlot {
 
   private var title: String {
     let (forget, retain) = (sweep.title(of: .forget).capitalised, sweep.title(of: .retain).capitalised)
-    return "\(sweep.name): \(forget) removed against \(retain) retained, by token budget"
+    let subject =
+      switch kind {
+      case .settings: ""
+      case .attainment: "what seeds attain of "
+      }
+    return "\(sweep.name): \(subject)\(forget) removed against \(retain) retained, by token budget"
   }
 
   private var description: String {
@@ -101,12 +104,29 @@ struct FrontierPlot {
       let tokens = method.tokensToTarget.tokens.map { "\($0.description) tokens" } ?? "never"
       return "\(method.name) (\(method.cells[.completed, default: 0]) cells completed; goal reached: \(tokens))"
     }
-    return "Scatter plots of retention cost against removal, one panel for each token budget "
+    let shown =
+      switch kind {
+      case .settings: "Scatter plots"
+      case .attainment: "Median attainment surfaces"
+      }
+    return "\(shown) of retention cost against removal, one panel for each token budget "
       + "(\(data.panels.map(\.title).joined(separator: ", "))). "
       + "Methods: \(methods.joined(separator: "; "))."
   }
 
-  private var captionText: String {
+  var captionText: String {
+    switch kind {
+    case .settings: settingsCaption
+    case .attainment: Self.attainmentCaption
+    }
+  }
+
+  private static let attainmentCaption =
+    "Test split. Lines: the median attainment surface, what more than half of a method's seeds attain at that token "
+    + "budget. Bands: between what more than a quarter and what more than three quarters of them attain; they are "
+    + "there where seeds differ. Each seed's edits are chosen on the validation split with removal capped at ln V."
+
+  private var settingsCaption: String {
     let marker =
       data.seeds > 1
       ? "one setting of a method's hyper-parameters at the median over seeds; bars reach from the smallest to the "
@@ -124,82 +144,25 @@ struct FrontierPlot {
 
   // MARK: Legend
 
-  enum LegendKind {
-    case method(PlotStyle)
-    case base
-    case goal
-  }
-
-  private func shortTitle(of role: CorpusRole) -> String {
-    PlotText.truncated(sweep.title(of: role).capitalised, to: 80, size: Self.legendSize)
-  }
-
-  private struct LegendEntry {
-    var kind: LegendKind
-    var label: String
-    var x: Double
-  }
-
-  /// The entries, flowed into rows as wide as the page.
-  private func legendRows() -> [[LegendEntry]] {
+  private var legend: PlotLegend {
     let analysis = sweep.analysis
-    var entries: [(LegendKind, String)] = analysis.methods.enumerated().map { place, method in
-      let name = PlotText.truncated(method.name, to: 280, size: Self.legendSize)
-      return (.method(PlotStyle(place: place)), method.points.isEmpty ? "\(name) (no result)" : name)
-    }
+    var entries = PlotLegend.methods(of: sweep)
     if data.baseRemoval != nil { entries.append((.base, "base model")) }
     let least = fixedDecimal(analysis.goal.leastRemoval(uniformGuess: analysis.uniformGuess), 2)
     let cost = svgNumber(analysis.goal.retentionCostAtMost)
     let (forget, retain) = (shortTitle(of: .forget), shortTitle(of: .retain))
     entries.append((.goal, "goal: \(forget) \u{2265} \(least), \(retain) cost \u{2264} \(cost)"))
-
-    let room = grid.width - 2 * PlotGrid.edge
-    var rows: [[LegendEntry]] = [[]]
-    var x = 0.0
-    for (kind, text) in entries {
-      let label = PlotText.truncated(text, to: room - 34, size: Self.legendSize)
-      let width = 34 + PlotText.width(label, size: Self.legendSize) + 14
-      if x > 0, x + width - 14 > room {
-        rows.append([])
-        x = 0
-      }
-      rows[rows.count - 1].append(LegendEntry(kind: kind, label: label, x: PlotGrid.edge + x))
-      x += width
-    }
-    return rows
+    return PlotLegend(entries, width: grid.width)
   }
 
-  private func draw(_ kind: LegendKind, label: String, x: Double, y: Double, _ canvas: inout SVGCanvas) {
-    switch kind {
-    case .method(let style):
-      canvas.element(
-        "path", ["d": "M\(svgNumber(x)) \(svgNumber(y))h26", "stroke": style.colour, "stroke-width": "1.6"])
-      canvas.element("path", ["d": style.marker(x: x + 13, y: y, radius: 4.2), "fill": style.colour])
-    case .base: drawBase(x: x + 13, y: y, &canvas)
-    case .goal:
-      canvas.element(
-        "rect",
-        [
-          "x": svgNumber(x + 2), "y": svgNumber(y - 6), "width": "22", "height": "12", "fill": Self.goalFill,
-          "stroke": Self.goalStroke, "stroke-width": "0.8", "stroke-dasharray": "3 2",
-        ])
-    }
-    canvas.label(label, x: x + 32, y: y + 4, ["font-size": svgNumber(Self.legendSize)])
-  }
-
-  static let goalFill = "#E6F4EC"
-  static let goalStroke = "#5C9A7C"
-
-  func drawBase(x: Double, y: Double, _ canvas: inout SVGCanvas) {
-    let path = "M\(svgNumber(x - 5)) \(svgNumber(y - 5))l10 10m0 -10l-10 10"
-    canvas.element("path", ["d": path, "fill": "none", "stroke": "#ffffff", "stroke-width": "4"])
-    canvas.element("path", ["d": path, "fill": "none", "stroke": "#000000", "stroke-width": "2"])
+  private func shortTitle(of role: CorpusRole) -> String {
+    PlotText.truncated(sweep.title(of: role).capitalised, to: 80, size: PlotLegend.size)
   }
 }
 
 extension String {
   /// The text with its first letter in upper case: languages' names are given in lower case.
-  fileprivate var capitalised: String {
+  var capitalised: String {
     prefix(1).uppercased() + dropFirst()
   }
 }

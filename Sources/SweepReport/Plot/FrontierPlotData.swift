@@ -23,6 +23,8 @@ struct FrontierPlotData {
     let dominated: [Mark]
     /// Settings on the front of medians.
     let front: [Mark]
+    /// What seeds attain: the edits on their fronts on validation, as the test split reads them.
+    let attainment: AttainmentSurfaces
   }
 
   /// All marks at one token budget.
@@ -49,7 +51,7 @@ struct FrontierPlotData {
         let front = Set(budget.settingsFront)
         return Series(
           method: place, dominated: marks.indices.filter { !front.contains($0) }.map { marks[$0] }.filter(\.isFinite),
-          front: budget.settingsFront.map { marks[$0] }.filter(\.isFinite))
+          front: budget.settingsFront.map { marks[$0] }.filter(\.isFinite), attainment: budget.attainment.test)
       }
       let isTrained = cells.contains { $0.training != nil }
       return Panel(title: tokenCount(tokenBudget) + (isTrained ? "" : ": set, not trained"), series: series)
@@ -65,11 +67,28 @@ struct FrontierPlotData {
   /// All marks.
   var marks: [Mark] { panels.flatMap(\.series).flatMap { $0.front + $0.dominated } }
 
-  /// Removals to make room for: medians of all marks, extremes of those on fronts.
-  var removals: [Double] { extents(\.removal) + (baseRemoval.map { [$0] } ?? []) }
+  /// Removals to make room for: medians of all marks, extremes of those on fronts; or corners of surfaces.
+  func removals(_ kind: FrontierPlot.Kind) -> [Double] {
+    let base = baseRemoval.map { [$0] } ?? []
+    return switch kind {
+    case .settings: extents(\.removal) + base
+    case .attainment: corners.map(\.y) + base
+    }
+  }
 
   /// Retention costs to make room for.
-  var costs: [Double] { extents(\.cost) }
+  func costs(_ kind: FrontierPlot.Kind) -> [Double] {
+    switch kind {
+    case .settings: extents(\.cost)
+    case .attainment: corners.map(\.x)
+    }
+  }
+
+  private var corners: [SIMD2<Double>] {
+    panels.flatMap(\.series).flatMap { series in
+      [AttainmentLevel.lowerQuartile, .median, .upperQuartile].flatMap { series.attainment[$0] }
+    }
+  }
 
   private func extents(_ axis: KeyPath<Mark, SeedSpread>) -> [Double] {
     panels.flatMap(\.series).flatMap { series in

@@ -5,37 +5,48 @@ struct PanelDrawing {
   let plot: FrontierPlot
   let panel: FrontierPlotData.Panel
   let frame: PlotGrid.Frame
+  private let axes: PanelAxes
 
-  /// Draws from back to front: goal, grid, uniform guess, dominated settings, base model,
-  /// staircases, bars, fronts.
+  init(plot: FrontierPlot, panel: FrontierPlotData.Panel, frame: PlotGrid.Frame) {
+    self.plot = plot
+    self.panel = panel
+    self.frame = frame
+    axes = PanelAxes(frame: frame, across: plot.costs, up: plot.removals)
+  }
+
+  /// Draws from back to front: goal, grid, uniform guess; then dominated settings, base model, staircases, bars,
+  /// fronts; or bands, base model, medians.
   func draw(hasCostLabels: Bool, hasRemovalLabels: Bool, hasUniformLabel: Bool, _ canvas: inout SVGCanvas) {
     canvas.open("g")
     drawGoal(&canvas)
-    drawAxes(hasCostLabels: hasCostLabels, hasRemovalLabels: hasRemovalLabels, &canvas)
+    axes.draw(hasLabelsBelow: hasCostLabels, hasLabelsLeft: hasRemovalLabels, &canvas)
     drawUniformGuess(isLabelled: hasUniformLabel, &canvas)
     canvas.label(
       panel.title, x: frame.left, y: frame.top - 6, ["font-weight": "bold"])
-    for series in panel.series { drawDominated(series, &canvas) }
-    if let base = plot.data.baseRemoval { plot.drawBase(x: x(0), y: y(base), &canvas) }
-    for series in panel.series { drawStaircase(series, &canvas) }
-    for series in panel.series { drawFront(series, &canvas) }
+    switch plot.kind {
+    case .settings:
+      for series in panel.series { drawDominated(series, &canvas) }
+      if let base = plot.data.baseRemoval { PlotLegend.drawBase(x: x(0), y: y(base), &canvas) }
+      for series in panel.series { drawStaircase(series, &canvas) }
+      for series in panel.series { drawFront(series, &canvas) }
+    case .attainment:
+      for series in panel.series { drawBand(series, &canvas) }
+      if let base = plot.data.baseRemoval { PlotLegend.drawBase(x: x(0), y: y(base), &canvas) }
+      for series in panel.series { drawMedian(series, &canvas) }
+    }
     if panel.series.isEmpty {
       canvas.label(
         "no results yet", x: frame.left + frame.width / 2, y: frame.top + frame.height / 2,
-        ["text-anchor": "middle", "fill": "#777777"])
+        ["text-anchor": "middle", "fill": canvas.colours.faint])
     }
     canvas.close("g")
   }
 
   // MARK: Places
 
-  private func x(_ cost: Double) -> Double {
-    frame.left + frame.width * plot.costs.place(clamped(cost, to: plot.costs.domain))
-  }
+  private func x(_ cost: Double) -> Double { axes.x(cost) }
 
-  private func y(_ removal: Double) -> Double {
-    frame.bottom - frame.height * plot.removals.place(clamped(removal, to: plot.removals.domain))
-  }
+  private func y(_ removal: Double) -> Double { axes.y(removal) }
 
   /// The middle of a mark: where it lies beyond an axis, inside the frame with room for an arrow.
   private func centre(_ mark: FrontierPlotData.Mark, radius: Double) -> SIMD2<Double> {
@@ -50,10 +61,6 @@ struct PanelDrawing {
     return centre
   }
 
-  private func clamped(_ value: Double, to domain: ClosedRange<Double>) -> Double {
-    min(max(value, domain.lowerBound), domain.upperBound)
-  }
-
   // MARK: Frame
 
   private func drawGoal(_ canvas: inout SVGCanvas) {
@@ -65,53 +72,14 @@ struct PanelDrawing {
       "rect",
       [
         "x": svgNumber(frame.left), "y": svgNumber(frame.top), "width": svgNumber(right - frame.left),
-        "height": svgNumber(bottom - frame.top), "fill": FrontierPlot.goalFill,
+        "height": svgNumber(bottom - frame.top), "fill": canvas.colours.goalFill,
       ])
     canvas.element(
       "path",
       [
         "d": "M\(svgNumber(right)) \(svgNumber(frame.top))V\(svgNumber(bottom))H\(svgNumber(frame.left))",
-        "fill": "none", "stroke": FrontierPlot.goalStroke, "stroke-width": "0.8", "stroke-dasharray": "3 2",
+        "fill": "none", "stroke": canvas.colours.goalStroke, "stroke-width": "0.8", "stroke-dasharray": "3 2",
       ])
-  }
-
-  private func drawAxes(hasCostLabels: Bool, hasRemovalLabels: Bool, _ canvas: inout SVGCanvas) {
-    let costTicks = plot.costs.ticks
-    let removalTicks = plot.removals.ticks
-    let lines =
-      costTicks.map { "M\(svgNumber(x($0.value))) \(svgNumber(frame.top))V\(svgNumber(frame.bottom))" }
-      + removalTicks.map { "M\(svgNumber(frame.left)) \(svgNumber(y($0.value)))H\(svgNumber(frame.right))" }
-    canvas.element("path", ["d": lines.joined(), "stroke": "#000000", "stroke-opacity": "0.08"])
-    canvas.element(
-      "rect",
-      [
-        "x": svgNumber(frame.left), "y": svgNumber(frame.top), "width": svgNumber(frame.width),
-        "height": svgNumber(frame.height), "fill": "none", "stroke": "#666666", "stroke-width": "0.8",
-      ])
-    let marks =
-      costTicks.map { "M\(svgNumber(x($0.value))) \(svgNumber(frame.bottom))v5" }
-      + plot.costs.minorTicks.map { "M\(svgNumber(x($0))) \(svgNumber(frame.bottom))v2.5" }
-      + removalTicks.map { "M\(svgNumber(frame.left)) \(svgNumber(y($0.value)))h-4" }
-    canvas.element("path", ["d": marks.joined(), "stroke": "#666666", "stroke-width": "0.8"])
-    if hasRemovalLabels {
-      for tick in removalTicks {
-        canvas.label(tick.label, x: frame.left - 7, y: y(tick.value) + 3.8, ["text-anchor": "end"])
-      }
-    }
-    guard hasCostLabels else { return }
-    // Half of the gap to the next panel is this one's.
-    let reach = (frame.left - PlotGrid.gap / 2)...(frame.right + PlotGrid.gap / 2)
-    var taken: [ClosedRange<Double>] = []
-    for tick in costTicks {
-      let half = PlotText.width(tick.label, size: 11) / 2
-      let place = x(tick.value)
-      let span = (place - half)...(place + half)
-      guard reach.contains(span.lowerBound), reach.contains(span.upperBound),
-        !taken.contains(where: { $0.overlaps(span) })
-      else { continue }
-      taken.append(span)
-      canvas.label(tick.label, x: place, y: frame.bottom + 17, ["text-anchor": "middle"])
-    }
   }
 
   private func drawUniformGuess(isLabelled: Bool, _ canvas: inout SVGCanvas) {
@@ -120,7 +88,7 @@ struct PanelDrawing {
     canvas.element(
       "path",
       [
-        "d": "M\(svgNumber(frame.left)) \(level)H\(svgNumber(frame.right))", "stroke": "#222222",
+        "d": "M\(svgNumber(frame.left)) \(level)H\(svgNumber(frame.right))", "stroke": canvas.colours.ink,
         "stroke-width": "1.1", "stroke-dasharray": "6 3",
       ])
     guard isLabelled else { return }
@@ -136,7 +104,7 @@ struct PanelDrawing {
     let style = PlotStyle(place: series.method)
     let path = distinct(series.dominated, radius: 2.4).map { outline($0, style, radius: 2.4) }.joined()
     guard !path.isEmpty else { return }
-    canvas.element("path", ["d": path, "fill": style.colour, "fill-opacity": "0.32"])
+    canvas.element("path", ["d": path, "fill": canvas.colours.method(series.method), "fill-opacity": "0.32"])
   }
 
   /// From setting to setting by ascending cost, where each reads more than all before it; then on to the right edge.
@@ -149,7 +117,7 @@ struct PanelDrawing {
       path += "H\(svgNumber(step.x))V\(svgNumber(step.y))"
       last = step
     }
-    let colour = PlotStyle(place: series.method).colour
+    let colour = canvas.colours.method(series.method)
     let onward = "M\(svgNumber(last.x)) \(svgNumber(last.y))H\(svgNumber(frame.right))"
     canvas.element(
       "path", ["d": onward, "stroke": colour, "stroke-width": "1", "stroke-opacity": "0.4"])
@@ -158,15 +126,16 @@ struct PanelDrawing {
 
   private func drawFront(_ series: FrontierPlotData.Series, _ canvas: inout SVGCanvas) {
     let style = PlotStyle(place: series.method)
+    let colour = canvas.colours.method(series.method)
     let bars = series.front.map(bars).joined()
     if !bars.isEmpty {
-      canvas.element("path", ["d": bars, "stroke": style.colour, "stroke-width": "1", "stroke-opacity": "0.75"])
+      canvas.element("path", ["d": bars, "stroke": colour, "stroke-width": "1", "stroke-opacity": "0.75"])
     }
     for mark in distinct(series.front, radius: frontRadius) {
       canvas.open(
         "path",
         [
-          "d": outline(mark, style, radius: frontRadius), "fill": style.colour, "stroke": "#ffffff",
+          "d": outline(mark, style, radius: frontRadius), "fill": colour, "stroke": canvas.colours.paper,
           "stroke-width": "0.7",
         ])
       canvas.element("title", content: mark.title)
@@ -222,5 +191,39 @@ struct PanelDrawing {
     let side = SIMD2(-way.y, way.x) * 3
     return "M" + [tip, foot + side, foot - side].map { "\(svgNumber($0.x)) \(svgNumber($0.y))" }.joined(separator: "L")
       + "Z"
+  }
+
+  // MARK: Attainment
+
+  /// From the lower edge up to the first corner, from corner to corner, and on to the right edge; nothing without
+  /// corners.
+  private func steps(_ corners: [SIMD2<Double>]) -> String {
+    guard let first = corners.first else { return "" }
+    let start = "M\(svgNumber(x(first.x))) \(svgNumber(frame.bottom))V\(svgNumber(y(first.y)))"
+    let steps = corners.dropFirst().map { "H\(svgNumber(x($0.x)))V\(svgNumber(y($0.y)))" }
+    return start + steps.joined() + "H\(svgNumber(frame.right))"
+  }
+
+  /// What more than a quarter of the seeds attain and no more than three quarters do.
+  private func drawBand(_ series: FrontierPlotData.Series, _ canvas: inout SVGCanvas) {
+    let (better, worse) = (series.attainment[.lowerQuartile], series.attainment[.upperQuartile])
+    guard !better.isEmpty, better != worse else { return }
+    var path = steps(better)
+    for (place, corner) in worse.enumerated().reversed() {
+      path += "V\(svgNumber(y(corner.y)))H\(svgNumber(x(corner.x)))"
+      if place == 0 { path += "V\(svgNumber(frame.bottom))" }
+    }
+    path += worse.isEmpty ? "V\(svgNumber(frame.bottom))Z" : "Z"
+    canvas.element("path", ["d": path, "fill": canvas.colours.method(series.method), "fill-opacity": "0.16"])
+  }
+
+  private func drawMedian(_ series: FrontierPlotData.Series, _ canvas: inout SVGCanvas) {
+    let median = series.attainment[.median]
+    guard !median.isEmpty else { return }
+    let colour = canvas.colours.method(series.method)
+    canvas.element("path", ["d": steps(median), "fill": "none", "stroke": colour, "stroke-width": "1.6"])
+    let style = PlotStyle(place: series.method)
+    let markers = median.map { style.marker(x: x($0.x), y: y($0.y), radius: 2.8) }
+    canvas.element("path", ["d": markers.joined(), "fill": colour])
   }
 }

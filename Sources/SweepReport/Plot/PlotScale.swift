@@ -36,6 +36,18 @@ struct LinearScale: PlotScale {
   var minorTicks: [Double] { [] }
 }
 
+/// Equal steps, with ticks where something is.
+struct LabelledScale: PlotScale {
+  let domain: ClosedRange<Double>
+  let ticks: [(value: Double, label: String)]
+
+  func place(_ value: Double) -> Double {
+    (value - domain.lowerBound) / (domain.upperBound - domain.lowerBound)
+  }
+
+  var minorTicks: [Double] { [] }
+}
+
 /// Symmetric logarithmic: sign(x) log10(1 + |x| / threshold). Close to linear for numbers well below the threshold,
 /// to logarithmic for those well above, and smooth between.
 struct SymmetricLogScale: PlotScale {

@@ -1,9 +1,8 @@
 internal import Foundation
 
-/// How one method is drawn: a colour and a shape, each of which tells methods apart without the other.
+/// How one method is drawn: a colour of ``PlotPalette`` and a shape, each of which tells methods apart without the
+/// other.
 struct PlotStyle {
-  /// The colour as `#rrggbb`.
-  let colour: String
   private let shape: Shape
 
   private enum Shape: CaseIterable {
@@ -12,11 +11,10 @@ struct PlotStyle {
 
   /// Okabe and Ito's colours for all kinds of colour vision, the ones best seen on white first. Their black is left
   /// for the base model, and their yellow is darkened to be seen on white.
-  private static let colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#9A8F00"]
+  static let colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#9A8F00"]
 
   /// The style of the method at a place in the sweep. Seven colours and eight shapes: 56 methods before one repeats.
   init(place: Int) {
-    colour = Self.colours[place % Self.colours.count]
     shape = Shape.allCases[place % Shape.allCases.count]
   }
 

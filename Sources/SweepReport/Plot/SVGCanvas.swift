@@ -1,25 +1,37 @@
-/// An SVG document as it is written, element by element.
+/// An SVG document, or an `svg` element of an HTML page, as it is written, element by element.
 struct SVGCanvas {
   /// An element's attributes, in the order in which they are written.
   typealias Attributes = KeyValuePairs<String, String>
 
   /// The text so far.
   private(set) var text: String
+  /// What to draw in.
+  let colours: PlotPalette
 
-  init(width: Double, height: Double, title: String, description: String) {
+  init(width: Double, height: Double, title: String, description: String, for destination: PlotDestination) {
     let size = (width: svgNumber(width), height: svgNumber(height))
-    text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+    let prefix: String
+    switch destination {
+    case .file:
+      prefix = ""
+      text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+    case .page(let id):
+      prefix = id + "-"
+      text = ""
+    }
+    colours = PlotPalette(destination)
     open(
       "svg",
       [
         "xmlns": "http://www.w3.org/2000/svg", "width": size.width, "height": size.height,
-        "viewBox": "0 0 \(size.width) \(size.height)", "role": "img", "aria-labelledby": "title description",
+        "viewBox": "0 0 \(size.width) \(size.height)", "role": "img",
+        "aria-labelledby": "\(prefix)title \(prefix)description",
         "font-family": "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif", "font-size": "11",
-        "fill": "#222222",
+        "fill": colours.ink,
       ])
-    element("title", ["id": "title"], content: title)
-    element("desc", ["id": "description"], content: description)
-    element("rect", ["width": size.width, "height": size.height, "fill": "#ffffff"])
+    element("title", ["id": "\(prefix)title"], content: title)
+    element("desc", ["id": "\(prefix)description"], content: description)
+    element("rect", ["width": size.width, "height": size.height, "fill": colours.paper])
   }
 
   /// Writes an element that holds nothing but text.
@@ -51,7 +63,8 @@ struct SVGCanvas {
     for (key, value) in attributes { text += " \(key)=\"\(Self.escaped(value))\"" }
   }
 
-  /// The text with XML's own characters written as references, and those that XML 1.0 cannot hold replaced.
+  /// The text with XML's own characters written as references, and those replaced that XML 1.0 cannot hold or that
+  /// would turn the writing direction.
   static func escaped(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
@@ -63,16 +76,17 @@ struct SVGCanvas {
       case "\t", "\n", "\r": result += " "
       default:
         let isForbidden = scalar.value < 0x20 || scalar.value == 0xFFFE || scalar.value == 0xFFFF
-        result.unicodeScalars.append(isForbidden ? "\u{FFFD}" : scalar)
+        result.unicodeScalars.append(isForbidden || scalar.properties.isBidiControl ? "\u{FFFD}" : scalar)
       }
     }
     return result
   }
 }
 
-/// A coordinate, to a hundredth of a pixel.
-func svgNumber(_ value: Double) -> String {
-  var text = fixedDecimal(value, 2)
+/// A coordinate, to a hundredth of a pixel, or another number to so many decimals, without zeros at its end.
+func svgNumber(_ value: Double, decimals: Int = 2) -> String {
+  var text = fixedDecimal(value, decimals)
+  guard text.contains(".") else { return text }
   while text.hasSuffix("0") { text.removeLast() }
   if text.hasSuffix(".") { text.removeLast() }
   return text

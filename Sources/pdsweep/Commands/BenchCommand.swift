@@ -7,8 +7,8 @@ struct BenchCommand: ParsableCommand {
     commandName: "bench",
     abstract: "Measure how fast pdsweep is on this machine.",
     subcommands: [
-      EngineBenchCommand.self, ArtefactBenchCommand.self, SchedulerBenchCommand.self, CoordinatorBenchCommand.self,
-      BenchPartCommand.self,
+      EngineBenchCommand.self, ArtefactBenchCommand.self, SchedulerBenchCommand.self, FrontierBenchCommand.self,
+      CoordinatorBenchCommand.self, BenchPartCommand.self,
     ]
   )
 }

@@ -39,7 +39,7 @@ final class ProgressDisplay: Sendable {
   }
 
   /// Shows where the sweep is, if it is time to.
-  func show(_ progress: SweepProgress, best: BestRemoval?) {
+  func show(_ progress: SweepProgress, _ standing: Standing?) {
     let (isNew, isOver) = state.withLock { state in
       let told = state.toldOfWaiting
       state.toldOfWaiting = progress.waitsForStore != nil
@@ -47,7 +47,7 @@ final class ProgressDisplay: Sendable {
     }
     if isNew, let reason = progress.waitsForStore { remark("waiting: \(reason)") }
     if isOver { remark("the store can be written again; going on") }
-    show(progress.line(best: best), ended: progress.ended, of: progress.total, after: progress.elapsed)
+    show(progress.line(standing), ended: progress.ended, of: progress.total, after: progress.elapsed)
   }
 
   /// Shows a line, if it is time to: so many parts of the work are done.

@@ -26,9 +26,17 @@ struct BestRemoval: Sendable {
   }
 }
 
+/// What the results of a sweep amount to so far, on validation.
+struct Standing: Sendable {
+  /// The greatest removal within the goal's cost; `nil` where no edit is within it.
+  var best: BestRemoval?
+  /// What the front of all methods dominates, nats squared: it can only grow.
+  var hypervolume: Double
+}
+
 extension SweepProgress {
   /// One line for people, what matters most first: a narrow terminal cuts off its end.
-  func line(best: BestRemoval?) -> String {
+  func line(_ standing: Standing?) -> String {
     let (total, ended) = (total, ended)
     let names = sweeps.map(\.name).joined(separator: ", ")
     var parts = ["\(names): \(ended)/\(total) cells (\(total == 0 ? 100 : 100 * ended / total) %)"]
@@ -49,11 +57,12 @@ extension SweepProgress {
       }
       if let remaining { parts.append("\(remaining.estimate) left") }
     }
-    if let best {
+    if let best = standing?.best {
       let figures = String(format: "%.2f nats at a cost of %+.3f", best.removal, best.retentionCost)
       let tokens = "\(best.tokenBudget) \(best.tokenBudget == 1 ? "token" : "tokens")"
       parts.append("best removal \(figures) (\(best.method), \(tokens))")
     }
+    if let standing { parts.append(String(format: "hypervolume %.3f", standing.hypervolume)) }
     parts += sweeps.filter(\.isPaused).map { sweeps.count == 1 ? "paused" : "\($0.name) paused" }
     if sweeps.count == 1 {
       parts += sweeps[0].methods.map { "\($0.name) \($0.ended)/\($0.cells.values.reduce(0, +))" }

@@ -33,16 +33,21 @@ public struct TargetFolder: Sendable {
     weights = weightFile.path
     model = try TargetModel(checkpoint: weights, configuration: configuration)
     tokenizer = try Tokenizer(path: tokenizerFile.path)
+    try Self.requireFit(tokenizer, configuration)
+    digests = [
+      "configuration": try SHA256Digest(ofFile: configurationFile), "weights": try SHA256Digest(ofFile: weightFile),
+      "tokenizer": try SHA256Digest(ofFile: tokenizerFile),
+    ]
+  }
+
+  /// Checks that the model has a row for each of the tokenizer's tokens.
+  static func requireFit(_ tokenizer: Tokenizer, _ configuration: ModelConfiguration) throws(InputFileError) {
     guard tokenizer.idLimit <= configuration.vocabularySize else {
       throw InputFileError(
         file: tokenizer.path,
         problem: "expected ids below the model's vocabulary of \(configuration.vocabularySize), "
           + "found \(tokenizer.idLimit - 1)", advice: "check that the tokenizer and the model belong together")
     }
-    digests = [
-      "configuration": try SHA256Digest(ofFile: configurationFile), "weights": try SHA256Digest(ofFile: weightFile),
-      "tokenizer": try SHA256Digest(ofFile: tokenizerFile),
-    ]
   }
 
   /// Refuses to write over a file of the folder, or over one of the others that are read.

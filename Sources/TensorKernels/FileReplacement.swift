@@ -10,11 +10,13 @@ public enum FileReplacement {
   public static func write(_ bytes: [UInt8], to path: String) throws(MappedFileError) {
     let scratch = "\(path).\(getpid()).new"
     do throws(MappedFileError) {
-      try create(scratch, holding: bytes, for: path)
+      let stream = try FileStream(path: scratch, replacing: true)
+      try stream.append(bytes)
+      try stream.finish()
       try move(scratch, to: path)
     } catch {
       unsafe unlink(scratch)
-      throw error
+      throw MappedFileError(path: path, operation: error.operation, reason: error.reason)
     }
   }
 
@@ -24,29 +26,6 @@ public enum FileReplacement {
   public static func move(_ scratch: String, to path: String) throws(MappedFileError) {
     guard unsafe rename(scratch, path) == 0 else { throw failure(path) }
     try synchroniseFolder(of: path)
-  }
-
-  /// Writes the temporary file that is to stand at `path`.
-  private static func create(
-    _ scratch: String, holding bytes: [UInt8], for path: String
-  ) throws(MappedFileError) {
-    let descriptor = unsafe open(scratch, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw failure(path) }
-    defer { close(descriptor) }
-    try write(bytes, to: descriptor, of: path)
-    guard fsync(descriptor) == 0 else { throw failure(path) }
-  }
-
-  private static func write(_ bytes: [UInt8], to descriptor: Int32, of path: String) throws(MappedFileError) {
-    var start = 0
-    while start < bytes.count {
-      let written = unsafe bytes.withUnsafeBytes { buffer in
-        let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[start...])
-        return unsafe Glibc.write(descriptor, rest.baseAddress, rest.count)
-      }
-      guard written >= 0 || errno == EINTR else { throw failure(path) }
-      start += max(written, 0)
-    }
   }
 
   /// A new name lasts once the folder that holds it is on disk.

@@ -90,6 +90,22 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
     }
   }
 
+  /// `count` numbers of which the first begins at `byteOffset` and each other `stride` numbers behind the one before,
+  /// rounded to binary32. Traps if they leave the file. The offset need not be aligned.
+  public func floats(at byteOffset: Int, count: Int, stride: Int, as type: ElementType) -> [Float] {
+    guard stride != 1, count > 1 else { return floats(at: byteOffset, count: count, as: type) }
+    let (last, overflow) = (count - 1).multipliedReportingOverflow(by: stride)
+    precondition(!overflow && last >= 0 && last < self.count, "numbers outside \(path)")
+    let bytes = unsafe rawBytes(in: byteRange(at: byteOffset, count: last + 1, as: type))
+    return (0..<count).map { unsafe number(in: bytes, at: $0 * stride, as: type) }
+  }
+
+  /// Gives the memory of all pages that have been read back to the system; what is read again is fetched again.
+  public func releasePages() {
+    guard let base = unsafe base else { return }
+    unsafe madvise(UnsafeMutableRawPointer(mutating: base), count, MADV_DONTNEED)
+  }
+
   /// `count` numbers that begin at `byteOffset`, all exact. Traps if they leave the file. The offset need not be
   /// aligned.
   public func doubles(at byteOffset: Int, count: Int, as type: ElementType) -> [Double] {

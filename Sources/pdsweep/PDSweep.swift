@@ -32,7 +32,8 @@ struct PDSweep: AsyncParsableCommand {
       RetryCommand.self, PrioritiseCommand.self, AuditCommand.self, FrontierCommand.self, ExportCommand.self,
       EditsCommand.self, RolloutsCommand.self, ReportCommand.self, ApplyCommand.self, GenerateCommand.self,
       BundleCommand.self, UnbundleCommand.self, KeysCommand.self, CorpusCommand.self, TokenizerCommand.self,
-      PretrainCommand.self, DecomposeCommand.self, HarvestCommand.self, EvaluateCommand.self, InspectCommand.self,
+      PretrainCommand.self, DecomposeCommand.self, HarvestCommand.self, EvaluateCommand.self, ImportCommand.self,
+      InspectCommand.self,
       TargetCommand.self, SimulateCommand.self, BenchCommand.self,
     ]
   )

@@ -120,6 +120,12 @@ public struct SafetensorsFile: Sendable {
     file.doubles(at: tensor.bytes.lowerBound, count: tensor.count, as: try real(tensor))
   }
 
+  /// Gives the memory of what has been read back to the system. Matrices that are used in place stay what they are, and
+  /// are read again when they are needed.
+  public func releasePages() {
+    file.releasePages()
+  }
+
   /// All elements of an I64 tensor.
   public func integers(_ tensor: Tensor) throws(InputFileError) -> [Int64] {
     guard tensor.type == .int64 else { throw wrongType(tensor, expected: "I64") }

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import TensorKernels
 
 extension SafetensorsFile {
   /// A tensor to be written.
@@ -56,8 +57,8 @@ extension SafetensorsFile {
     }
   }
 
-  /// Writes tensors, sorted by name, with their data aligned to 8 bytes, those of the wider type first. Equal content gives equal bytes; the file
-  /// replaces an older one only when it is complete. Traps on two tensors of one name.
+  /// Writes tensors, sorted by name, with their data aligned to 8 bytes, those of the wider type first. Equal content
+  /// gives equal bytes; the file replaces an older one only when it is complete. Traps on two tensors of one name.
   public static func write(
     _ tensors: [Content], metadata: [String: String] = [:], to path: String
   ) throws(InputFileError) {
@@ -65,29 +66,8 @@ extension SafetensorsFile {
     let tensors = tensors.sorted {
       ($1.stored.type.byteCount, $0.name) < ($0.stored.type.byteCount, $1.name)
     }
-    precondition(Set(tensors.map(\.name)).count == tensors.count, "two tensors of one name in \(path)")
-    var entries: [String] = []
-    if !metadata.isEmpty {
-      let texts = metadata.sorted { $0.key < $1.key }.map { "\(jsonText($0)):\(jsonText($1))" }
-      entries.append("\"__metadata__\":{\(texts.joined(separator: ","))}")
-    }
-    var end = 0
-    for tensor in tensors {
-      let start = end
-      let type = tensor.stored.type
-      end += tensor.stored.count * type.byteCount
-      let extents = tensor.shape.map(String.init).joined(separator: ",")
-      entries.append(
-        "\(jsonText(tensor.name)):{\"dtype\":\"\(type.rawValue)\",\"shape\":[\(extents)],"
-          + "\"data_offsets\":[\(start),\(end)]}")
-    }
-    var header = Array("{\(entries.joined(separator: ","))}".utf8)
-    header += Array(repeating: UInt8(ascii: " "), count: -header.count & 7)
-
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(SafetensorsHeader.lengthBytes + header.count + end)
-    appendLittleEndian(UInt64(header.count), to: &bytes)
-    bytes += header
+    var bytes = header(tensors.map { ($0.name, $0.stored.type, $0.shape) }, metadata: metadata)
+    bytes.reserveCapacity(bytes.count + tensors.reduce(0) { $0 + $1.stored.count * $1.stored.type.byteCount })
     for tensor in tensors {
       switch tensor.stored {
       case .float32(let elements): for element in elements { appendLittleEndian(element.bitPattern, to: &bytes) }
@@ -95,6 +75,63 @@ extension SafetensorsFile {
       }
     }
     try writeFile(path, bytes)
+  }
+
+  /// A tensor that is copied from a checkpoint, as F32.
+  struct Copy {
+    let name: String
+    let source: CheckpointFile
+    let tensor: CheckpointFile.Tensor
+  }
+
+  /// Writes a new file of tensors from checkpoints, a piece at a time, in the form of ``write(_:metadata:to:)``.
+  ///
+  /// - Throws: if there is a file, if a number is not finite, or if the disk takes no more. A part may then be written.
+  static func write(copies: [Copy], to path: String) throws(InputFileError) {
+    let copies = copies.sorted { $0.name < $1.name }
+    do {
+      let stream = try FileStream(path: path)
+      try stream.append(header(copies.map { ($0.name, .float32, $0.tensor.shape) }, metadata: [:]))
+      for copy in copies {
+        var pieces = try copy.source.pieces(of: copy.tensor)
+        while let piece = try pieces.next() { try stream.append(piece) }
+      }
+      try stream.finish()
+    } catch let error as InputFileError {
+      throw error
+    } catch let error as MappedFileError {
+      throw InputFileError(
+        file: path, problem: "cannot write the file: \(error.reason)",
+        advice: "check the folder, its permissions and the free space")
+    } catch {
+      preconditionFailure("an error of no kind that is thrown here: \(error)")
+    }
+  }
+
+  /// The length and the text of a header for tensors whose data follow each other in this order.
+  private static func header(
+    _ tensors: [(name: String, type: ElementType, shape: [Int])], metadata: [String: String]
+  ) -> [UInt8] {
+    precondition(Set(tensors.map(\.name)).count == tensors.count, "two tensors of one name")
+    var entries: [String] = []
+    if !metadata.isEmpty {
+      let texts = metadata.sorted { $0.key < $1.key }.map { "\(jsonText($0)):\(jsonText($1))" }
+      entries.append("\"__metadata__\":{\(texts.joined(separator: ","))}")
+    }
+    var end = 0
+    for (name, type, shape) in tensors {
+      let start = end
+      end += shape.reduce(1, *) * type.byteCount
+      let extents = shape.map(String.init).joined(separator: ",")
+      entries.append(
+        "\(jsonText(name)):{\"dtype\":\"\(type.rawValue)\",\"shape\":[\(extents)],"
+          + "\"data_offsets\":[\(start),\(end)]}")
+    }
+    var text = Array("{\(entries.joined(separator: ","))}".utf8)
+    text += Array(repeating: UInt8(ascii: " "), count: -text.count & 7)
+    var bytes: [UInt8] = []
+    appendLittleEndian(UInt64(text.count), to: &bytes)
+    return bytes + text
   }
 }
 

@@ -47,17 +47,12 @@ public struct TargetPackage {
   public func write(to output: URL, program: String) throws -> TargetProvenance {
     let manager = FileManager.default
     let output = output.standardizedFileURL
-    let isThere = manager.fileExists(atPath: output.path)
-    if isThere, try TargetProvenance(folder: output) == nil {
+    if manager.fileExists(atPath: output.path), try TargetProvenance(folder: output) == nil {
       throw InputFileError(
         file: output.path, problem: "expected no folder, or a target packed before, found something else",
         advice: "choose another name, or remove it")
     }
-    let scratch = output.deletingLastPathComponent().appendingPathComponent(
-      ".\(output.lastPathComponent).\(UUID().uuidString)", isDirectory: true)
-    do {
-      try manager.createDirectory(at: scratch, withIntermediateDirectories: true)
-      defer { try? manager.removeItem(at: scratch) }
+    return try WholeFolder.write(to: output) { scratch in
       var files: [String: SHA256Digest] = [:]
       for path in paths {
         let copy = scratch.appendingPathComponent(URL(fileURLWithPath: path).lastPathComponent)
@@ -70,15 +65,7 @@ public struct TargetPackage {
         notes: notes)
       try writeFile(
         scratch.appendingPathComponent(TargetProvenance.fileName).path, TargetJSON.text(of: provenance))
-      if isThere { try manager.removeItem(at: output) }
-      try manager.moveItem(at: scratch, to: output)
       return provenance
-    } catch let error as InputFileError {
-      throw error
-    } catch {
-      throw InputFileError(
-        file: output.path, problem: "cannot write the folder: \(error.localizedDescription)",
-        advice: "check the path, its permissions and the free space")
     }
   }
 

@@ -1,6 +1,6 @@
 public import TensorKernels
 
-/// What a fine-tune learns: named trainable numbers and the low-rank changes that they make.
+/// What a fine-tune learns: named trainable numbers and the changes of weight matrices that they make.
 ///
 /// An edit belongs to the thread of its attempt.
 public protocol Edit: AnyObject {
@@ -8,7 +8,7 @@ public protocol Edit: AnyObject {
   var parameters: [TrainableParameter] { get }
 
   /// The changes, by site. The matrices inside stay the same objects while the parameters move.
-  var deltas: [Site: LowRankDelta] { get }
+  var deltas: [Site: any WeightDelta] { get }
 
   /// Brings ``deltas`` up to date after an update of ``parameters``.
   func parametersChanged()

@@ -12,7 +12,7 @@ public final class LoRAEdit: Edit {
   /// A `[r, d_in]` and B of each site, in the sites' order. B is held transposed, `[r, d_out]`.
   public let parameters: [TrainableParameter]
   /// One change a site.
-  public let deltas: [Site: LowRankDelta]
+  public let deltas: [Site: any WeightDelta]
   /// The sites, in the model's order.
   public let sites: [Site]
 
@@ -61,7 +61,7 @@ public final class LoRAEdit: Edit {
     self.scale = scale
     sites = factors.map(\.site)
     var parameters: [TrainableParameter] = []
-    var deltas: [Site: LowRankDelta] = [:]
+    var deltas: [Site: any WeightDelta] = [:]
     let factor = Float(scale / Double(rank))
     for part in factors {
       let a = TrainableParameter(name: "\(part.site).lora_A", value: Matrix(copying: part.a))

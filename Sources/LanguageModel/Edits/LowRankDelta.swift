@@ -3,7 +3,7 @@ public import TensorKernels
 /// A change of rank r at a site: y += ((x readᵀ) ∘ scales) write, which is W + writeᵀ diag(scales) read.
 ///
 /// Subcomponents and LoRAs are both of this form; they differ in which of the three are trained.
-public struct LowRankDelta: SiteChange {
+public struct LowRankDelta: WeightDelta {
   /// The change's read directions `[r, d_in]`.
   public let read: Matrix
   /// Its write directions `[r, d_out]`.
@@ -31,21 +31,15 @@ public struct LowRankDelta: SiteChange {
   public var rank: Int { read.rows }
 
   /// Adds the change to `output` `[n, d_out]`. Returns x readᵀ `[n, r]`, which ``backward`` needs.
-  func apply(input: Matrix, output: Matrix) -> [Matrix] {
+  public func apply(input: Matrix, output: Matrix) -> [Matrix] {
     let coefficients = Matrix(uninitializedRows: input.rows, columns: rank)
     Product.multiply(input, transposed: read, into: coefficients)
     Product.multiply(scaled(coefficients), write, into: output, accumulate: true)
     return [coefficients]
   }
 
-  /// The change is added to the base product.
-  var scalesBase: Bool { false }
-
-  /// Leaves the gradient as it is.
-  func scaleBase(_ gradient: Matrix) {}
-
   /// Accumulates the gradients of the trained parts, and adds that of the input to `inputGradient` `[n, d_in]`.
-  func backward(input: Matrix, memory: [Matrix], outputGradient: Matrix, inputGradient: Matrix?) {
+  public func backward(input: Matrix, memory: [Matrix], outputGradient: Matrix, inputGradient: Matrix?) {
     let coefficients = memory[0]
     let pulled = Matrix(uninitializedRows: input.rows, columns: rank)
     Product.multiply(outputGradient, transposed: write, into: pulled)

@@ -58,7 +58,7 @@ public struct MaskedSite: SiteChange {
   }
 
   /// Returns x V and, if gradients are wanted, the base product, both of the masked rows.
-  func apply(input: Matrix, output: Matrix) -> [Matrix] {
+  public func apply(input: Matrix, output: Matrix) -> [Matrix] {
     guard masks.rows > 0 else { return [] }
     let activations = Matrix(uninitializedRows: masks.rows, columns: masks.columns)
     Product.multiply(selected(input), read, into: activations)
@@ -77,14 +77,15 @@ public struct MaskedSite: SiteChange {
   }
 
   /// The base product is scaled by s.
-  var scalesBase: Bool { true }
+  public var scalesBase: Bool { true }
 
   /// Scales the masked rows by s.
-  func scaleBase(_ gradient: Matrix) {
+  public func scaleBase(_ gradient: Matrix) {
     SubcomponentMask.scale(gradient, rows: rows, by: restMasks)
   }
 
-  func backward(input: Matrix, memory: [Matrix], outputGradient: Matrix, inputGradient: Matrix?) {
+  /// Accumulates the gradients that are wanted, and adds that of the input to `inputGradient`.
+  public func backward(input: Matrix, memory: [Matrix], outputGradient: Matrix, inputGradient: Matrix?) {
     guard masks.rows > 0 else { return }
     guard let gradients else { preconditionFailure("a backward pass needs places for its gradients") }
     let (activations, base, gradient) = (memory[0], memory[1], selected(outputGradient))

@@ -34,7 +34,7 @@ public final class PrefactorEdit: Edit {
   /// The alphas `[1, n]`, or `[1, 1]` if shared.
   public let parameters: [TrainableParameter]
   /// One change a site, of as many directions as the site has edited subcomponents.
-  public let deltas: [Site: LowRankDelta]
+  public let directions: [Site: LowRankDelta]
   /// Where each subcomponent lies: its site, and its direction within the site's change.
   private let places: [(site: Site, direction: Int)]
 
@@ -56,7 +56,7 @@ public final class PrefactorEdit: Edit {
       bySite[site, default: []].append(subcomponent)
     }
     self.places = places
-    deltas = bySite.mapValues { members in
+    directions = bySite.mapValues { members in
       LowRankDelta(
         read: Matrix(rows: members.count, columns: members[0].read.count, elements: members.flatMap(\.read)),
         write: Matrix(rows: members.count, columns: members[0].write.count, elements: members.flatMap(\.write)),
@@ -64,6 +64,9 @@ public final class PrefactorEdit: Edit {
         gradients: .init(scales: Matrix(rows: 1, columns: members.count)))
     }
   }
+
+  /// One change a site.
+  public var deltas: [Site: any WeightDelta] { directions }
 
   /// How many alphas there are to train.
   public var alphaCount: Int { parameters[0].value.columns }
@@ -97,7 +100,7 @@ public final class PrefactorEdit: Edit {
     parameters = [
       TrainableParameter(name: "alpha", value: Matrix(copying: other.parameters[0].value))
     ]
-    deltas = other.deltas.mapValues { delta in
+    directions = other.directions.mapValues { delta in
       LowRankDelta(
         read: delta.read, write: delta.write, scales: Matrix(copying: delta.scales),
         gradients: .init(scales: Matrix(rows: 1, columns: delta.rank)))
@@ -111,14 +114,14 @@ public final class PrefactorEdit: Edit {
   /// scale_c = alpha_c - 1.
   public func parametersChanged() {
     for (index, place) in places.enumerated() {
-      deltas[place.site]?.scales[0, place.direction] = parameters[0].value[0, parameterIndex(index)] - 1
+      directions[place.site]?.scales[0, place.direction] = parameters[0].value[0, parameterIndex(index)] - 1
     }
   }
 
   /// d alpha += d scale; a shared alpha takes the sum.
   public func collectGradients() {
     for (index, place) in places.enumerated() {
-      guard let gradient = deltas[place.site]?.gradients.scales else { continue }
+      guard let gradient = directions[place.site]?.gradients.scales else { continue }
       parameters[0].gradient[0, parameterIndex(index)] += gradient[0, place.direction]
     }
   }
@@ -126,7 +129,7 @@ public final class PrefactorEdit: Edit {
   /// Sets every gradient to zero.
   public func clearGradients() {
     parameters[0].gradient.fill(0)
-    for delta in deltas.values { delta.gradients.scales?.fill(0) }
+    for delta in directions.values { delta.gradients.scales?.fill(0) }
   }
 }
 

@@ -1,7 +1,7 @@
-internal import TensorKernels
+public import TensorKernels
 
 /// What is done to the product y = x Wᵀ at a site, for some rows of a packed batch, forward and backward.
-protocol SiteChange {
+public protocol SiteChange {
   /// Turns the base product `output` `[n, d_out]` of `input` `[n, d_in]` into the changed one, in place. Returns what
   /// ``backward`` needs besides the input.
   func apply(input: Matrix, output: Matrix) -> [Matrix]
@@ -15,6 +15,23 @@ protocol SiteChange {
   /// Accumulates the gradients of what is trained, and adds that of the input to `inputGradient` `[n, d_in]`, as far as
   /// it does not come through the base product.
   func backward(input: Matrix, memory: [Matrix], outputGradient: Matrix, inputGradient: Matrix?)
+}
+
+/// A change that is added to the matrix of a site: W + ΔW.
+public protocol WeightDelta: SiteChange {
+  /// W + ΔW for a frozen matrix `[d_out, d_in]`.
+  func merged(into weight: ConstantMatrix) -> ConstantMatrix
+
+  /// Frobenius norm of ΔW.
+  var norm: Double { get }
+}
+
+extension WeightDelta {
+  /// The change is added to the base product.
+  public var scalesBase: Bool { false }
+
+  /// Leaves the gradient as it is.
+  public func scaleBase(_ gradient: Matrix) {}
 }
 
 /// The changes that a packed batch is run under, each with the rows that it holds for.

@@ -20,13 +20,18 @@ struct EditTests {
     let lora = LoRAEdit(
       rank: 3, scale: 3, sites: Self.sites, configuration: tiny.model.configuration, generator: &generator)
     #expect(tiny.logits(sequences, edit: lora).copyOfElements() == base)
+    let full = FullEdit(sites: Self.sites, configuration: tiny.model.configuration)
+    #expect(tiny.logits(sequences, edit: full).copyOfElements() == base)
+    #expect(full.deltaNorms.allSatisfy { $0.norm == 0 })
   }
 
   @Test("merged into the weights give the logits of the edit", arguments: sites)
   func merging(site: Site) {
     var tiny = TinyModel(seed: 2)
     let sequences = [tiny.tokens(7), tiny.tokens(12)]
-    for edit: any Edit in [tiny.prefactors([site], count: 3), tiny.lora([site], rank: 2, scale: 5)] {
+    for edit: any Edit in [
+      tiny.prefactors([site], count: 3), tiny.lora([site], rank: 2, scale: 5), tiny.full([site]),
+    ] {
       let merged = tiny.model.merging(edit)
       let head = LossHead(model: merged)
       let residual = PackedPass(model: merged, batch: TokenBatch(sequences: sequences, edited: false)).forward()
@@ -99,8 +104,8 @@ struct EditTests {
     let edit = PrefactorEdit(tiny.subcomponents([site], count: 2), sharing: .shared)
     let trial = edit.setting(-3)
     #expect(trial.alphas == [-3, -3] && edit.alphas == [1, 1])
-    #expect(edit.deltas[site]?.scales.copyOfElements() == [0, 0])
-    #expect(trial.deltas[site]?.scales.copyOfElements() == [-4, -4])
+    #expect(edit.directions[site]?.scales.copyOfElements() == [0, 0])
+    #expect(trial.directions[site]?.scales.copyOfElements() == [-4, -4])
     edit.alphas = [-3, -3]
     let sequence = [tiny.tokens(6)]
     #expect(

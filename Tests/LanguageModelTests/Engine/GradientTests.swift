@@ -79,6 +79,33 @@ struct GradientTests {
     check(tiny.problem([site], forget: tiny.windows([3, 5]), retain: tiny.windows([7])), edit, &tiny)
   }
 
+  @Test("of a full fine-tune at every site", arguments: TinyModel.configuration.sites)
+  func full(site: Site) {
+    var tiny = TinyModel(seed: 8)
+    let edit = tiny.full([site])
+    check(tiny.problem([site], forget: tiny.windows([3, 5]), retain: tiny.windows([7])), edit, &tiny)
+  }
+
+  /// Those of the weights are held against PyTorch.
+  @Test("of a full fine-tune that has changed nothing are those of the weights")
+  func fullAtStart() throws {
+    var tiny = TinyModel(seed: 9)
+    let (model, sites) = (tiny.model, tiny.model.configuration.sites)
+    let window = tiny.windows([9])[0]
+    let weights = WeightGradients(configuration: model.configuration)
+    let losses = model.crossEntropies(of: [window], weights: [1], accumulatingInto: weights)
+    let edit = FullEdit(sites: sites, configuration: model.configuration)
+    // The forget loss is -CE.
+    let found = tiny.problem(sites, forget: [window], retain: [], .negativeCrossEntropy).lossesAndGradient(edit)
+    #expect(abs(found.forget + losses[0]) < 1e-6)
+    for (site, parameter) in zip(sites, edit.parameters) {
+      let truth = try #require(weights.matrices[site])
+      let sum = Matrix(copying: parameter.gradient)
+      sum.add(truth)
+      #expect(sum.sumOfSquares < 1e-10 * truth.sumOfSquares, "\(site)")
+    }
+  }
+
   @Test(
     "of edits at all sites together, for every smooth loss",
     arguments: [ForgetObjective.negativeCrossEntropy, .hinge, .uniformKL], RetainObjective.allCases)
@@ -98,6 +125,7 @@ struct GradientTests {
     let problem = tiny.problem(sites, forget: forget, retain: tiny.windows([7, 2]), forgetLoss, retainLoss)
     check(problem, tiny.prefactors(sites), &tiny)
     check(problem, tiny.lora(sites, rank: 1), &tiny)
+    check(problem, tiny.full(sites), &tiny)
   }
 
   @Test("without a retain batch")
@@ -131,7 +159,7 @@ struct GradientTests {
     var tiny = TinyModel(seed: 7)
     let sites = [Site(layer: 0, kind: .query), Site(layer: 1, kind: .output)]
     let problem = tiny.problem(sites, forget: tiny.windows([5]), retain: tiny.windows([8]))
-    for edit: any Edit in [tiny.prefactors(sites), tiny.lora(sites)] {
+    for edit: any Edit in [tiny.prefactors(sites), tiny.lora(sites), tiny.full(sites)] {
       let first = problem.lossesAndGradient(edit)
       let gradients = edit.parameters.map { $0.gradient.copyOfElements() }
       #expect(problem.lossesAndGradient(edit) == first)

@@ -81,6 +81,15 @@ struct TinyModel {
       }, scale: scale)
   }
 
+  /// A full fine-tune with random changes of all numbers.
+  mutating func full(_ sites: [Site]) -> FullEdit {
+    FullEdit(
+      sites.map { site in
+        let shape = model.configuration.shape(of: site)
+        return (site, matrix(shape.outputs, shape.inputs, scale: 0.1))
+      })
+  }
+
   func problem(
     _ sites: some Sequence<Site>, forget: [TokenWindow], retain: [TokenWindow],
     _ forgetLoss: ForgetObjective = .uniformKL, _ retainLoss: RetainObjective = .kl, retainWeight: Double = 0.7

@@ -84,14 +84,13 @@ public struct GrowingFrontier: Sendable {
   /// Takes in all measurements of a cell's result. The base model reads the same in all cells of a sweep; each cell
   /// may be inserted once.
   public mutating func insert(_ result: CellResult, of cell: Cell) {
-    for (place, evaluation) in result.evaluations.enumerated() {
-      let isFinal = place == result.evaluations.count - 1
-      insert(TradeOffPoint(cell: cell, evaluation: evaluation, edit: isFinal ? result.edit : nil))
+    for point in TradeOffPoint.points(of: [CellRecord(cell: cell, state: .completed, result: result)]) {
+      insert(point)
     }
   }
 
   /// Takes in one measurement.
-  mutating func insert(_ point: TradeOffPoint) {
+  private mutating func insert(_ point: TradeOffPoint) {
     let reference = reference ?? HypervolumeReference(base: point, largestBudget: largestBudget)
     self.reference = reference
     let member = FrontMember(point, cap: uniformGuess)

@@ -47,7 +47,7 @@ struct DeliveredJSON {
     if takes("\"prefactors\":{\"alphas\":[") {
       return (takes("]") || takesList { $0.takesNumber() }) && takes("}")
     }
-    guard takes("\"lora\":{\"deltaNorms\":[") else { return false }
+    guard takes("\"lora\":{\"deltaNorms\":[") || takes("\"full\":{\"deltaNorms\":[") else { return false }
     let isList =
       takes("]")
       || takesList {

@@ -77,15 +77,17 @@ extension EditSummary {
     switch self {
     case .prefactors(let alphas):
       form.single("prefactors") { $0.object { $0.list("alphas", alphas) { alpha, form in form.number(alpha) } } }
-    case .lora(let norms):
-      form.single("lora") {
-        $0.object {
-          $0.list("deltaNorms", norms) { norm, form in
-            form.object {
-              $0.number("norm", norm.norm)
-              $0.text("site", norm.site)
-            }
-          }
+    case .lora(let norms): form.single("lora") { Self.write(norms, to: &$0) }
+    case .full(let norms): form.single("full") { Self.write(norms, to: &$0) }
+    }
+  }
+
+  private static func write(_ norms: [SiteNorm], to form: inout CanonicalWriter) {
+    form.object {
+      $0.list("deltaNorms", norms) { norm, form in
+        form.object {
+          $0.number("norm", norm.norm)
+          $0.text("site", norm.site)
         }
       }
     }

@@ -145,6 +145,8 @@ public enum EditSummary: Sendable, Hashable, Codable {
   case prefactors(alphas: [Double])
   /// Frobenius norm of (scale / rank) B A for each site, in the model's order.
   case lora(deltaNorms: [SiteNorm])
+  /// Frobenius norm of the change of each site's matrix, in the model's order.
+  case full(deltaNorms: [SiteNorm])
 }
 
 /// The size of a change at a site.

@@ -66,6 +66,8 @@ extension EditSpecification {
           $0.field("sites") { sites.write(to: &$0) }
         }
       }
+    case .full(let sites):
+      form.single("full") { $0.object { $0.field("sites") { sites.write(to: &$0) } } }
     }
   }
 }

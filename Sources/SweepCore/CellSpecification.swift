@@ -118,6 +118,8 @@ public enum EditSpecification: Sendable, Hashable, Codable {
   case prefactors(subcomponents: [String], alphas: PrefactorAlphas)
   /// Low-rank factors added to whole matrices, scaled by `scale / rank`.
   case lora(rank: Int, sites: SiteSelection, scale: Double)
+  /// Every number of whole matrices, added to what they are: a full fine-tune.
+  case full(sites: SiteSelection)
 }
 
 /// How the prefactors of an edit are tied together, or what they are set to.
@@ -130,7 +132,7 @@ public enum PrefactorAlphas: Sendable, Hashable, Codable {
   case fixed(Double)
 }
 
-/// Which matrices a LoRA is added to.
+/// Which matrices a LoRA is added to, or a full fine-tune changes.
 public enum SiteSelection: Sendable, Hashable, Codable {
   /// Every attention and MLP matrix of the model.
   case all

@@ -38,10 +38,10 @@ struct CellSettings: Hashable, Encodable {
       edit = "lora"
       self.rank = rank
       self.scale = scale
-      switch sites {
-      case .all: self.sites = ["all"]
-      case .named(let paths): self.sites = paths
-      }
+      self.sites = sites.names
+    case .full(let sites):
+      edit = "full"
+      self.sites = sites.names
     }
     guard let training = specification.training else { return }
     forgetLoss = training.forgetLoss.rawValue
@@ -101,6 +101,15 @@ struct CellSettings: Hashable, Encodable {
     Field("retain_loss", "retain loss") { $0.retainLoss },
     Field("retain_tokens", "retain tokens") { $0.retainTokens?.description },
   ]
+}
+
+extension SiteSelection {
+  fileprivate var names: [String] {
+    switch self {
+    case .all: ["all"]
+    case .named(let paths): paths
+    }
+  }
 }
 
 /// Describes settings in few words, for tables and plots.

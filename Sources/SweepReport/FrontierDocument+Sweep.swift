@@ -67,6 +67,8 @@ extension FrontierDocument.Point {
     case .prefactors(let values): alphas = values.map(FrontierDocument.Number.init)
     case .lora(let norms):
       loraNorms = Dictionary(norms.map { ($0.site, FrontierDocument.Number($0.norm)) }) { first, _ in first }
+    case .full(let norms):
+      fullNorms = Dictionary(norms.map { ($0.site, FrontierDocument.Number($0.norm)) }) { first, _ in first }
     case nil: break
     }
   }

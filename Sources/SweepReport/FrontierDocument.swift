@@ -106,6 +106,8 @@ struct FrontierDocument: Encodable {
     var alphas: [Number]?
     /// Of a finished LoRA: Frobenius norm of the change, by site.
     var loraNorms: [String: Number]?
+    /// Of a finished full fine-tune: Frobenius norm of the change, by site.
+    var fullNorms: [String: Number]?
   }
 
   /// One setting over its seeds.

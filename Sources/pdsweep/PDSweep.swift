@@ -33,8 +33,7 @@ struct PDSweep: AsyncParsableCommand {
       EditsCommand.self, RolloutsCommand.self, ReportCommand.self, ApplyCommand.self, GenerateCommand.self,
       BundleCommand.self, UnbundleCommand.self, KeysCommand.self, CorpusCommand.self, TokenizerCommand.self,
       PretrainCommand.self, DecomposeCommand.self, HarvestCommand.self, EvaluateCommand.self, ImportCommand.self,
-      InspectCommand.self,
-      TargetCommand.self, SimulateCommand.self, BenchCommand.self,
+      InspectCommand.self, TargetCommand.self, SimulateCommand.self, BenchCommand.self,
     ]
   )
 }

@@ -31,6 +31,8 @@ struct SweepCheck {
         try check(sweep.subcomponents(subcomponents), in: decomposition, method: method.name)
       case .lora(let ranks, let sites, _):
         try check(sweep.sites(sites), ranks: ranks, configuration, method: method.name)
+      case .full(let sites):
+        try check(sweep.sites(sites), ranks: [], configuration, method: method.name)
       }
     }
     for corpus in sweep.spec.corpora { try check(corpus, tokenizer, configuration) }

@@ -103,10 +103,12 @@ import Testing
         forget: number(), retain: number(), total: number(), gradientNorm: number(),
         alpha: Bool.random(using: &random) ? number() : nil)
     }
-    let edit: EditSummary =
-      Bool.random(using: &random)
-      ? .prefactors(alphas: (0..<Int.random(in: 0...3, using: &random)).map { _ in number() })
-      : .lora(deltaNorms: [SiteNorm(site: "h.0.mlp.c_fc", norm: number()), SiteNorm(site: "h.1.attn.q_proj", norm: 1)])
+    let norms = [SiteNorm(site: "h.0.mlp.c_fc", norm: number()), SiteNorm(site: "h.1.attn.q_proj", norm: 1)]
+    let edits: [EditSummary] = [
+      .prefactors(alphas: (0..<Int.random(in: 0...3, using: &random)).map { _ in number() }),
+      .lora(deltaNorms: norms), .full(deltaNorms: norms),
+    ]
+    let edit = edits.randomElement(using: &random) ?? edits[0]
     return CellResult(evaluations: evaluations, steps: steps, edit: edit, forgetTokens: 0, retainTokens: 4096)
   }
 }

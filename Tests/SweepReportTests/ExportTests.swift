@@ -24,23 +24,23 @@ import Testing
       "cross_entropy_english_validation,cross_entropy_english_test",
       "cross_entropy_french_validation,cross_entropy_french_test,on_budget_frontier,on_method_frontier,on_frontier",
       "on_method_frontier_with_tokens,on_frontier_with_tokens",
-      "learned_alphas,lora_norms,lora_norm,forget_tokens,retain_tokens_seen",
+      "learned_alphas,lora_norms,lora_norm,full_norms,full_norm,forget_tokens,retain_tokens_seen",
     ].joined(separator: ",")
-    let none = String(repeating: ",", count: 24)
+    let none = String(repeating: ",", count: 26)
     let expected = """
       \(header)
       0,one-scalar,\(Self.fingerprint(0)),completed,,,4,0,\(scalar),separate,,,,,\(solve),0,true,\
-      8.0,8.5,0.03125,0.015625,0.5,0.25,8.0,8.5,2.03125,2.515625,1.5,1.25,true,true,true,true,true,6.0,,,4,64
+      8.0,8.5,0.03125,0.015625,0.5,0.25,8.0,8.5,2.03125,2.515625,1.5,1.25,true,true,true,true,true,6.0,,,,,4,64
       1,one-scalar,\(Self.fingerprint(1)),completed,,,4,1,\(scalar),separate,,,,,\(solve),0,true,\
-      8.25,8.0,0.046875,0.0625,0.0,0.0,8.25,8.0,2.046875,2.5625,1.0,1.0,false,false,false,false,false,-5.5,,,4,64
+      8.25,8.0,0.046875,0.0625,0.0,0.0,8.25,8.0,2.046875,2.5625,1.0,1.0,false,false,false,false,false,-5.5,,,,,4,64
       2,lora,\(Self.fingerprint(2)),completed,,,4,0,\(loraSites),\(adamW),50,false,\
-      4.0,4.25,0.0,0.0,0.0,0.0,4.0,4.25,2.0,2.5,1.0,1.0,true,true,true,true,true,,,,,
+      4.0,4.25,0.0,0.0,0.0,0.0,4.0,4.25,2.0,2.5,1.0,1.0,true,true,true,true,true,,,,,,,
       2,lora,\(Self.fingerprint(2)),completed,,,4,0,\(loraSites),\(adamW),100,true,\
       7.0,7.25,1.0,0.5,1.0,0.5,7.0,7.25,3.0,3.0,2.0,1.5,true,true,false,true,false,\
-      ,h.0.mlp.c_fc=3.0 h.1.mlp.c_fc=4.0,5.0,4,64
+      ,h.0.mlp.c_fc=3.0 h.1.mlp.c_fc=4.0,5.0,,,4,64
       3,lora,\(Self.fingerprint(3)),failed,diverged,"step 3: loss is ""nan"", stopped",4,1,\(loraSites),\(adamW)\(none)
       4,scan,\(Self.fingerprint(4)),completed,,,0,0,\(scalar),fixed,2.0,,,,\(set),0,true,\
-      3.5,3.5,0.0,0.0,0.0,0.0,3.5,3.5,2.0,2.5,1.0,1.0,true,true,false,true,true,2.0,,,4,64
+      3.5,3.5,0.0,0.0,0.0,0.0,3.5,3.5,2.0,2.5,1.0,1.0,true,true,false,true,true,2.0,,,,,4,64
       5,scan,\(Self.fingerprint(5)),pending,,,0,0,\(scalar),fixed,4.0,,,,\(set)\(none)
 
       """

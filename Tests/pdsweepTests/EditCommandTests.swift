@@ -104,6 +104,32 @@ struct EditCommandTests {
     #expect(shown.hasPrefix("> Der\nbase:   ") && shown.contains("\nedited: "))
   }
 
+  @Test func aFullFineTuneIsSweptWrittenAndMergedLikeAnyOtherEdit() async throws {
+    let laboratory = try Laboratory()
+    let method = "  one-scalar:\n"
+    try laboratory.edit(
+      "sweep.yaml", method,
+      "  whole: {edit: full, sites: [h.1.mlp.c_fc, h.0.attn.v_proj], "
+        + "grid: {learning_rate: [1e-3], retain_weight: [1], steps: [4]}}\n" + method)
+    let run = try await Command.run(["run", "sweep.yaml", "--quiet"], in: laboratory)
+    try #require(run.status == 0, "\(run.errors)")
+    // Every cell is trained again and must come to the recorded norms, digit by digit.
+    _ = try await succeed(["edits", "--output", "edits"], in: laboratory)
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let index = try decoder.decode(Index.self, from: Data(laboratory.read("edits/edits.json").utf8))
+    let edit = "edits/" + (try #require(index.edits.last { $0.kind == "full" })).folder
+    let file = try SafetensorsFile(path: laboratory.folder.appending(path: "\(edit)/full.safetensors").path)
+    #expect(Set(file.tensors.map(\.name)) == ["h.0.attn.v_proj.delta", "h.1.mlp.c_fc.delta"])
+    for tensor in file.tensors { #expect(try file.floats(tensor).contains { $0 != 0 }, "\(tensor.name)") }
+    _ = try await succeed(["apply", edit, "--target", "target", "--output", "merged"], in: laboratory)
+    let tried = try await continuations(["--target", "target", "--edit", edit], in: laboratory)
+    let whole = try await continuations(["--target", "merged"], in: laboratory)
+    #expect(tried.map(\.edited) == whole.map(\.base))
+    _ = try await succeed(["export", "--output", "results"], in: laboratory)
+    #expect(try laboratory.read("results/cells.csv").contains("h.0.attn.v_proj="))
+  }
+
   @Test func filesThatAreNotTheSweepsAreRefused() async throws {
     let laboratory = try await finished()
     let missing = try await refused(["edits", "--output", "out", "--cell", "99"], in: laboratory)

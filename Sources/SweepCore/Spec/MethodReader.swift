@@ -56,6 +56,16 @@ struct MethodReader {
   private enum EditKind: String, CaseIterable {
     case prefactors
     case lora
+    case full
+
+    /// What may stand in a method of this kind, besides how it is trained.
+    var keys: [String] {
+      switch self {
+      case .prefactors: ["subcomponents", "decomposition", "alphas", "optimiser", "scan"]
+      case .lora: ["rank", "sites", "subcomponents", "decomposition", "scale"]
+      case .full: ["sites", "subcomponents", "decomposition"]
+      }
+    }
   }
 
   private enum OptimiserKind: String, CaseIterable {
@@ -65,33 +75,34 @@ struct MethodReader {
 
   private static let decompositionFile = "a decomposition file in the target's folder"
   private static let expectedMethod = "a method, as in `{edit: prefactors, ...}`"
-  private static let prefactorKeys = ["subcomponents", "decomposition", "alphas", "optimiser", "scan"]
-  private static let loraKeys = ["rank", "sites", "subcomponents", "decomposition", "scale"]
 
   private func method(_ entry: SettingsNode.Entry) throws(SettingsError) -> MethodSpec {
     switch try Self.kind(of: entry.value) {
     case .prefactors: try prefactors(entry)
     case .lora: try lora(entry)
+    case .full: try full(entry)
     }
   }
 
   private static func kind(of node: SettingsNode) throws(SettingsError) -> EditKind {
     try SettingsMapping(node: node, entries: node.entries(expectedMethod))
-      .required("edit", "prefactors or lora").choice(of: EditKind.self)
+      .required("edit", "prefactors, lora or full").choice(of: EditKind.self)
   }
 
   /// The keys of a method, if it has none that belong elsewhere.
   private func keys(
-    of entry: SettingsNode.Entry, _ own: [String], other: [String], edit: EditKind
+    of entry: SettingsNode.Entry, edit: EditKind
   ) throws(SettingsError) -> SettingsMapping {
-    try entry.value.mapping(Self.expectedMethod, keys: ["edit"] + own + ["grid"] + TrainingReader.settingKeys) { key in
+    let keys = ["edit"] + edit.keys + ["grid"] + TrainingReader.settingKeys
+    return try entry.value.mapping(Self.expectedMethod, keys: keys) { key in
       if TrainingReader.sharedAxes.contains(key) { return "`\(key)` is an axis: write `grid: {\(key): [...]}`" }
-      return other.contains(key) ? "`\(key)` has no meaning for edit: \(edit.rawValue)" : nil
+      let isOther = EditKind.allCases.contains { $0.keys.contains(key) }
+      return isOther ? "`\(key)` has no meaning for edit: \(edit.rawValue)" : nil
     }
   }
 
   private func prefactors(_ entry: SettingsNode.Entry) throws(SettingsError) -> MethodSpec {
-    let method = try keys(of: entry, Self.prefactorKeys, other: Self.loraKeys, edit: .prefactors)
+    let method = try keys(of: entry, edit: .prefactors)
     let decomposition = try self.decomposition(of: method)
     let subcomponents = try subcomponents(of: method, decomposition)
 
@@ -122,11 +133,18 @@ struct MethodReader {
   }
 
   private func lora(_ entry: SettingsNode.Entry) throws(SettingsError) -> MethodSpec {
-    let method = try keys(of: entry, Self.loraKeys, other: Self.prefactorKeys, edit: .lora)
+    let method = try keys(of: entry, edit: .lora)
     let edit = MethodEdit.lora(
-      ranks: try ranks(method), sites: try sites(method),
+      ranks: try ranks(method), sites: try sites(method, "where to add B A"),
       scale: try method["scale"]?.number("a number above 0") { $0 > 0 })
     return MethodSpec(name: entry.name, edit: edit, training: try training.adamW(for: method, ownAxes: ["rank"]))
+  }
+
+  private func full(_ entry: SettingsNode.Entry) throws(SettingsError) -> MethodSpec {
+    let method = try keys(of: entry, edit: .full)
+    return MethodSpec(
+      name: entry.name, edit: .full(sites: try sites(method, "which matrices to train")),
+      training: try training.adamW(for: method))
   }
 
   /// `rank: 4`, or the axis `grid: {rank: [1, 4]}`.
@@ -142,8 +160,8 @@ struct MethodReader {
     }
   }
 
-  private func sites(_ method: SettingsMapping) throws(SettingsError) -> MethodSites {
-    let node = try method.required("sites", "where to add B A")
+  private func sites(_ method: SettingsMapping, _ purpose: String) throws(SettingsError) -> MethodSites {
+    let node = try method.required("sites", purpose)
     let isLocalised = if case .scalar("of-selected", _) = node.value { true } else { false }
     guard isLocalised else {
       try method.refuse(["subcomponents", "decomposition"], advice: "only `sites: of-selected` has a use for it")

@@ -76,7 +76,7 @@ public struct ResolvedSweep: Sendable {
     choice.subcomponents(outcomes)
   }
 
-  /// The matrices that a method adds low-rank factors to.
+  /// The matrices that a method adds low-rank factors to, or trains as a whole.
   public func sites(_ sites: MethodSites) -> SiteSelection {
     sites.selection(outcomes)
   }
@@ -125,6 +125,7 @@ extension PlannedEdit {
       .prefactors(subcomponents: choice.subcomponents(outcomes).map(\.description), alphas: alphas)
     case .lora(let rank, let sites, let scale):
       .lora(rank: rank, sites: sites.selection(outcomes), scale: scale)
+    case .full(let sites): .full(sites: sites.selection(outcomes))
     }
   }
 }

@@ -49,6 +49,8 @@ public enum PlannedEdit: Sendable, Hashable {
   case prefactors(subcomponents: SubcomponentChoice, alphas: PrefactorAlphas)
   /// Low-rank factors added to whole matrices, scaled by `scale / rank`.
   case lora(rank: Int, sites: MethodSites, scale: Double)
+  /// Every number of whole matrices.
+  case full(sites: MethodSites)
 }
 
 extension MethodSpec {
@@ -102,7 +104,7 @@ extension MethodSpec {
   var decomposition: String? {
     switch edit {
     case .prefactors(_, _, let file), .scan(_, _, let file): file
-    case .lora: nil
+    case .lora, .full: nil
     }
   }
 
@@ -110,9 +112,11 @@ extension MethodSpec {
   var selection: SubcomponentSelection? {
     switch edit {
     case .prefactors(.selected(let selection), _, _), .scan(.selected(let selection), _, _),
-      .lora(_, .ofSelected(let selection), _):
+      .lora(_, .ofSelected(let selection), _), .full(.ofSelected(let selection)):
       selection
-    case .prefactors(.named, _, _), .scan(.named, _, _), .lora(_, .all, _), .lora(_, .named, _): nil
+    case .prefactors(.named, _, _), .scan(.named, _, _), .lora(_, .all, _), .lora(_, .named, _), .full(.all),
+      .full(.named):
+      nil
     }
   }
 
@@ -125,6 +129,7 @@ extension MethodSpec {
       alphas.map { .prefactors(subcomponents: subcomponents, alphas: .fixed($0)) }
     case .lora(let ranks, let sites, let scale):
       ranks.map { .lora(rank: $0, sites: sites, scale: scale ?? Double($0)) }
+    case .full(let sites): [.full(sites: sites)]
     }
   }
 }

@@ -74,9 +74,11 @@ public enum MethodEdit: Sendable, Hashable {
   /// Low-rank factors of each of these ranks in turn. The change is `scale / rank` x B A; `nil` means a scale equal
   /// to the rank, so that the factor is 1.
   case lora(ranks: [Int], sites: MethodSites, scale: Double?)
+  /// Every number of whole matrices: the most that training could change, for comparison.
+  case full(sites: MethodSites)
 }
 
-/// Which matrices a method adds low-rank factors to.
+/// Which matrices a method adds low-rank factors to, or trains as a whole.
 public enum MethodSites: Sendable, Hashable {
   /// Every attention and MLP matrix of the model.
   case all

@@ -80,7 +80,7 @@ struct TrainingReader {
     guard let node = method["grid"] else { return nil }
     return try node.mapping("a mapping of axes", keys: axes + sharedAxes) { key in
       switch key {
-      case "rank": "`rank` has no meaning for edit: prefactors"
+      case "rank": "`rank` has a meaning for edit: lora only"
       case "alpha": "write `scan: {alpha: [...]}` in a method with edit: prefactors"
       default: settingKeys.contains(key) ? "`\(key)` is no axis: write it in the method" : nil
       }

@@ -43,12 +43,16 @@ struct MethodSummary {
     "\(method.tokensToTarget.chosen.count) of \(method.tokensToTarget.choices.count)"
   }
 
-  /// What was learned: the alphas, or what a LoRA is made of and how large it is. Names and numbers are apart.
+  /// What was learned: the alphas, or what a LoRA is made of and how large it or a full fine-tune is. Names and numbers are apart.
   var learned: (text: String, detail: String?) {
     var alphas: [[Double]] = []
     var norms: [Double] = []
-    for case .prefactors(let values)? in points.map(\.edit) { alphas.append(values) }
-    for case .lora(let sites)? in points.map(\.edit) { norms.append(EditSummary.total(of: sites)) }
+    for edit in points.compactMap(\.edit) {
+      switch edit {
+      case .prefactors(let values): alphas.append(values)
+      case .lora(let sites), .full(let sites): norms.append(EditSummary.total(of: sites))
+      }
+    }
     if let width = alphas.first?.count, !alphas.isEmpty {
       let values = alphas.flatMap { $0 }
       if width == 1 {
@@ -58,12 +62,18 @@ struct MethodSummary {
       let range = SeedSpread(values)
       return ("\(width) alphas", "\(fixedDecimal(range.minimum, 2)) to \(fixedDecimal(range.maximum, 2))")
     }
-    let ranks = Set(points.compactMap { CellSettings($0.cell.specification).rank }).sorted()
-    guard !ranks.isEmpty else { return ("\u{2013}", nil) }
-    let rank = "rank \(ranks.map(\.description).joined(separator: ", "))"
-    guard !norms.isEmpty else { return (rank, "stopped early") }
+    guard let made else { return ("\u{2013}", nil) }
+    guard !norms.isEmpty else { return (made, "stopped early") }
     let field = ReportTable.Field.spread(norms, 2)
-    return (rank, "norm \(field.text)" + (field.detail.map { ", \($0)" } ?? ""))
+    return (made, "norm \(field.text)" + (field.detail.map { ", \($0)" } ?? ""))
+  }
+
+  /// What a change of whole matrices is made of; `nil` for prefactors.
+  private var made: String? {
+    let edits = points.map(\.cell.specification.edit)
+    if edits.contains(where: { if case .full = $0 { true } else { false } }) { return "all weights" }
+    let ranks = Set(points.compactMap { CellSettings($0.cell.specification).rank }).sorted()
+    return ranks.isEmpty ? nil : "rank \(ranks.map(\.description).joined(separator: ", "))"
   }
 }
 

@@ -268,6 +268,13 @@ extension ReportProtocol {
           text: "W + (scale / rank) B A, with A drawn from N(0, 0.01^2) by the seed and B = 0 to begin with. Its norm "
             + "is the Frobenius norm of the change of all sites together."))
     }
+    if edits.contains(where: { if case .full = $0 { true } else { false } }) {
+      rules.append(
+        Rule(
+          name: "Full fine-tune",
+          text: "W + D at each site, with every number of D trained and D = 0 to begin with; weight decay acts on D. "
+            + "Its norm is the Frobenius norm of D of all sites together."))
+    }
     return rules
   }
 }

@@ -87,11 +87,15 @@ struct ReportWords {
       return subcomponents.count == 1
         ? "the prefactor of \(subcomponents[0])" : "the prefactors of \(subcomponents.count) subcomponents\(tied)"
     case .lora(let rank, let sites, _):
-      switch sites {
-      case .all: return "a LoRA of rank \(rank) at every matrix"
-      case .named(let paths):
-        return "a LoRA of rank \(rank) at \(paths.count == 1 ? paths[0] : "\(paths.count) matrices")"
-      }
+      return "a LoRA of rank \(rank) at \(places(sites))"
+    case .full(let sites): return "all weights of \(places(sites))"
+    }
+  }
+
+  private func places(_ sites: SiteSelection) -> String {
+    switch sites {
+    case .all: "every matrix"
+    case .named(let paths): paths.count == 1 ? paths[0] : "\(paths.count) matrices"
     }
   }
 

@@ -90,7 +90,7 @@ extension ReportedSweep {
       guard let least = alphas.min(), let greatest = alphas.max() else { return "" }
       let range = least == greatest ? "" : " .. \(fixedDecimal(greatest, 2))"
       return "alpha \(fixedDecimal(least, 2))\(range)"
-    case .lora(let norms): return "norm \(fixedDecimal(EditSummary.total(of: norms), 2))"
+    case .lora(let norms), .full(let norms): return "norm \(fixedDecimal(EditSummary.total(of: norms), 2))"
     }
   }
 

@@ -14,7 +14,7 @@ internal import SweepCore
 ///   `on_frontier`: of all methods; `on_method_frontier_with_tokens`, `on_frontier_with_tokens`: of the last two with
 ///   the token budget as third axis;
 /// - of the finished edit: `learned_alphas` in the order of `subcomponents`, `lora_norms` as `site=norm` (Frobenius
-///   norm of the change), `lora_norm` of all sites together;
+///   norm of the change), `lora_norm` of all sites together; `full_norms`, `full_norm`: the same of a full fine-tune;
 /// - `forget_tokens`, `retain_tokens_seen`: tokens seen in a pass.
 extension ReportedSweep {
   /// `cells.csv`.
@@ -80,7 +80,8 @@ private struct PointColumns {
     names += observed.flatMap { bothSplits("cost_\($0)") }
     names += corpora.flatMap { bothSplits("cross_entropy_\($0)") }
     names += memberships.map(\.name)
-    names += ["learned_alphas", "lora_norms", "lora_norm", "forget_tokens", "retain_tokens_seen"]
+    names += ["learned_alphas", "lora_norms", "lora_norm", "full_norms", "full_norm"]
+    names += ["forget_tokens", "retain_tokens_seen"]
     return names
   }
 
@@ -117,11 +118,15 @@ private struct PointColumns {
 
   private func edit(_ edit: EditSummary?) -> [String] {
     switch edit {
-    case .prefactors(let alphas): [alphas.map(\.description).joined(separator: " "), "", ""]
-    case .lora(let norms):
-      ["", norms.map { "\($0.site)=\($0.norm)" }.joined(separator: " "), "\(EditSummary.total(of: norms))"]
-    case nil: ["", "", ""]
+    case .prefactors(let alphas): [alphas.map(\.description).joined(separator: " "), "", "", "", ""]
+    case .lora(let norms): [""] + Self.fields(of: norms) + ["", ""]
+    case .full(let norms): ["", "", ""] + Self.fields(of: norms)
+    case nil: ["", "", "", "", ""]
     }
+  }
+
+  private static func fields(of norms: [SiteNorm]) -> [String] {
+    [norms.map { "\($0.site)=\($0.norm)" }.joined(separator: " "), "\(EditSummary.total(of: norms))"]
   }
 }
 

@@ -104,13 +104,13 @@ public struct ReplayDifference: Error, Sendable, Hashable, CustomStringConvertib
     switch (recorded.edit, learned.summary) {
     case (.prefactors(let expected), .prefactors(let found)):
       return "alphas: recorded \(expected), trained again \(found)"
-    case (.lora(let expected), .lora(let found)):
+    case (.lora(let expected), .lora(let found)), (.full(let expected), .full(let found)):
       guard let (expected, found) = zip(expected, found).first(where: { $0 != $1 }) else {
         return "sites: recorded \(expected.count), trained again \(found.count)"
       }
       return "norm of the change at \(expected.site): recorded \(expected.norm), trained again \(found.norm) "
         + "at \(found.site)"
-    case (.prefactors, .lora), (.lora, .prefactors):
+    case (.prefactors, _), (.lora, _), (.full, _):
       return "the kind of the edit"
     }
   }

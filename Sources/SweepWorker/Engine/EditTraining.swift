@@ -62,6 +62,8 @@ struct EditTraining {
       var generator = SplitMix64(seed: SHA256Digest(of: "initialisation \(cell.fingerprint)").leadingWord)
       return LoRAEdit(
         rank: rank, scale: scale, sites: try sites(selection), configuration: configuration, generator: &generator)
+    case .full(let selection):
+      return FullEdit(sites: try sites(selection), configuration: configuration)
     }
   }
 
@@ -160,6 +162,8 @@ struct LearnedEdit {
       .prefactors(alphas: prefactors.alphas)
     case let lora as LoRAEdit:
       .lora(deltaNorms: lora.deltaNorms.map { SiteNorm(site: $0.site.description, norm: $0.norm) })
+    case let full as FullEdit:
+      .full(deltaNorms: full.deltaNorms.map { SiteNorm(site: $0.site.description, norm: $0.norm) })
     default:
       preconditionFailure("an edit of a kind that no cell asks for")
     }

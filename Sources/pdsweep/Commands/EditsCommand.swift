@@ -29,6 +29,7 @@ struct EditsCommand: AsyncParsableCommand {
         NAME/edit.json              the edit: for prefactors the subcomponents with
                                     their alphas; the SHA-256 of the model and
                                     decomposition; what was measured, nats
+        NAME/full.safetensors       of a full fine-tune: the change of each matrix
         NAME/adapter_config.json    of a LoRA: its factors, as PEFT reads them
         NAME/adapter_model.safetensors
 

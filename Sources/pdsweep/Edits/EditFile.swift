@@ -20,10 +20,12 @@ struct EditFile: Codable {
   let target: Target
   /// What every window began with.
   let start: String
-  /// Scaled subcomponents; absent from a LoRA.
+  /// Scaled subcomponents; absent from other edits.
   let prefactors: Prefactors?
-  /// The LoRA whose factors lie beside this file, in PEFT's layout; absent from prefactors.
+  /// The LoRA whose factors lie beside this file, in PEFT's layout; absent from other edits.
   let lora: LoRA?
+  /// The full fine-tune whose changes lie beside this file; absent from other edits.
+  let full: Full?
 
   /// The SHA-256 of the target's files.
   struct Target: Codable, Equatable {
@@ -56,6 +58,17 @@ struct EditFile: Codable {
     let sites: [String]
   }
 
+  /// W + ΔW.
+  struct Full: Codable {
+    let sites: [String]
+  }
+
+  /// What kind of edit it is: as sweep files call it.
+  var kind: String {
+    if prefactors != nil { return "prefactors" }
+    return lora == nil ? "full" : "lora"
+  }
+
   /// Describes an edit that was trained again.
   init(_ replayed: SweepReplay.Replayed, of replay: SweepReplay) {
     sweep = replay.sweep.name
@@ -72,10 +85,13 @@ struct EditFile: Codable {
       prefactors = Prefactors(
         decomposition: File(name: name, sha256: digest),
         subcomponents: zip(edit.names, edit.alphas).map { Subcomponent(name: "\($0)", alpha: $1) })
-      lora = nil
+      (lora, full) = (nil, nil)
     case let edit as LoRAEdit:
-      prefactors = nil
+      (prefactors, full) = (nil, nil)
       lora = LoRA(rank: edit.rank, scale: edit.scale, sites: edit.sites.map(\.description))
+    case let edit as FullEdit:
+      (prefactors, lora) = (nil, nil)
+      full = Full(sites: edit.sites.map(\.description))
     default:
       preconditionFailure("an edit of a kind that no cell asks for")
     }
@@ -113,8 +129,9 @@ struct EditFile: Codable {
     guard schema == Self.schema else {
       throw InputFileError(file: path, problem: "expected the schema \(Self.schema), found \(schema.printable)")
     }
-    guard (prefactors == nil) != (lora == nil) else {
-      throw InputFileError(file: path, problem: "expected prefactors or a lora, found both or neither")
+    guard [prefactors != nil, lora != nil, full != nil].count(where: \.self) == 1 else {
+      throw InputFileError(
+        file: path, problem: "expected prefactors, a lora or a full fine-tune, found none or several")
     }
   }
 }

@@ -15,7 +15,7 @@ enum EditFolder {
     struct Entry: Codable {
       /// The edit's folder beside the index.
       let folder: String
-      /// `prefactors` or `lora`.
+      /// `prefactors`, `lora` or `full`.
       let kind: String
       let edit: EditRecord
     }
@@ -39,9 +39,10 @@ enum EditFolder {
         let file = EditFile(edit, of: replay)
         try writeFile(folder.appendingPathComponent(EditFile.fileName).path, EditFile.bytes(of: file))
         if let lora = edit.edit as? LoRAEdit { try PEFTAdapter.write(lora, to: folder) }
+        if let full = edit.edit as? FullEdit { try full.write(to: folder) }
         entries.append(
           .init(
-            folder: edit.record.folderName, kind: file.lora == nil ? "prefactors" : "lora", edit: edit.record))
+            folder: edit.record.folderName, kind: file.kind, edit: edit.record))
       }
       let index = Index(sweep: replay.sweep.name, edits: entries)
       try writeFile(scratch.appendingPathComponent(indexName).path, EditFile.bytes(of: index))
@@ -98,6 +99,8 @@ struct LoadedEdit {
     }
     if let prefactors = file.prefactors {
       edit = try Self.edit(prefactors, of: target, decomposition, place)
+    } else if file.full != nil {
+      edit = try FullEdit(folder: place.deletingLastPathComponent(), configuration: target.model.configuration)
     } else {
       edit = try PEFTAdapter.read(place.deletingLastPathComponent(), configuration: target.model.configuration)
     }

@@ -71,10 +71,16 @@ private struct RandomSpecifications {
           forget: random.number(), retain: random.number(), total: random.number(), gradientNorm: random.number(),
           alpha: random.maybe { $0.number() })
       },
-      edit: Bool.random(using: &random)
-        ? .prefactors(alphas: list { $0.number() })
-        : .lora(deltaNorms: list { SiteNorm(site: $0.text(), norm: $0.number()) }),
+      edit: summary(),
       forgetTokens: whole(), retainTokens: whole())
+  }
+
+  private mutating func summary() -> EditSummary {
+    switch Int.random(in: 0..<3, using: &random) {
+    case 0: .prefactors(alphas: list { $0.number() })
+    case 1: .lora(deltaNorms: list { SiteNorm(site: $0.text(), norm: $0.number()) })
+    default: .full(deltaNorms: list { SiteNorm(site: $0.text(), norm: $0.number()) })
+    }
   }
 
   mutating func report() -> AttemptReport {
@@ -90,11 +96,13 @@ private struct RandomSpecifications {
   }
 
   private mutating func edit() -> EditSpecification {
-    switch Int.random(in: 0..<5, using: &random) {
+    switch Int.random(in: 0..<7, using: &random) {
     case 0: .prefactors(subcomponents: list { $0.text() }, alphas: .separate)
     case 1: .prefactors(subcomponents: list { $0.text() }, alphas: .shared)
     case 2: .prefactors(subcomponents: list { $0.text() }, alphas: .fixed(number()))
     case 3: .lora(rank: whole(), sites: .all, scale: number())
+    case 4: .full(sites: .all)
+    case 5: .full(sites: .named(list { $0.text() }))
     default: .lora(rank: whole(), sites: .named(list { $0.text() }), scale: number())
     }
   }

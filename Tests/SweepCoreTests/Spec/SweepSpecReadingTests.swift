@@ -99,6 +99,24 @@ struct SweepSpecReadingTests {
     #expect(sites(own) == .named(["h.0.mlp.down_proj", "h.2.attn.o_proj"]))
   }
 
+  @Test("reads full fine-tunes of all, of listed and of selected sites")
+  func full() throws {
+    let whole = "    edit: lora\n    rank: 1\n    sites: of-selected\n    scale: 2\n"
+    func edits(_ sites: String) throws -> (edit: MethodEdit?, cells: [EditSpecification]) {
+      let text = SpecFixture.replacing(whole, with: "    edit: full\n    sites: \(sites)\n")
+      let edit = try SpecFixture.spec(text).methods.first { $0.name == "localised" }?.edit
+      let cells = try SpecFixture.resolved(text).cells.filter { $0.method == "localised" }
+      #expect(cells.contains { $0.specification.training?.tokenBudget == 64 })
+      #expect(cells.allSatisfy { $0.specification.target.decomposition == nil })
+      return (edit, cells.map(\.specification.edit))
+    }
+    let named = try edits("[h.1.mlp.c_fc, h.0.attn.q_proj]")
+    #expect(named.edit == .full(sites: .named(["h.0.attn.q_proj", "h.1.mlp.c_fc"])))
+    #expect(Set(named.cells) == [.full(sites: .named(["h.0.attn.q_proj", "h.1.mlp.c_fc"]))])
+    #expect(try edits("all").edit == .full(sites: .all))
+    #expect(try edits("of-selected").edit == .full(sites: .named(["h.1.mlp.c_fc"])))
+  }
+
   @Test("puts listed LoRA sites into the model's order")
   func siteOrder() throws {
     let spec = try SpecFixture.spec(

@@ -64,8 +64,12 @@ struct SweepSpecRefusalTests {
         "evaluation: {tokens_per_corpus: 2048, context: 128}", "evaluation: 12", says: "evaluation: expected a mapping"),
       Mistake("methods:\n", "methods: []\nold:\n", says: "found `old`"),
       Mistake(
-        "    edit: lora\n    rank: 1", "    edit: lroa\n    rank: 1", says: "expected prefactors or lora, found lroa",
-        "did you mean lora?"),
+        "    edit: lora\n    rank: 1", "    edit: lroa\n    rank: 1",
+        says: "expected prefactors, lora or full, found lroa", "did you mean lora?"),
+      Mistake("edit: lora\n    rank: 1", "edit: full\n    rank: 1", says: "`rank` has no meaning for edit: full"),
+      Mistake(
+        "    edit: lora\n    rank: 1\n    sites: of-selected\n    scale: 2\n", "    edit: full\n",
+        says: "expected the key `sites`"),
       Mistake("forget_loss: hinge", "forget_loss: henge", says: "training.forget_loss", "did you mean hinge?"),
       Mistake("optimiser: solve", "optimiser: newton", says: "expected adamw or solve, found newton"),
       Mistake("{removal: uniform", "{removal: unifrom", says: "expected uniform or a number of nats above 0"),

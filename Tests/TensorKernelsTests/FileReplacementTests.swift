@@ -24,6 +24,23 @@ struct FileReplacementTests {
     }
   }
 
+  @Test("written in pieces hold them all, and take the place of none that is there")
+  func streams() throws {
+    try inFolder { folder in
+      let path = folder.appending(path: "a").path
+      let stream = try FileStream(path: path)
+      try stream.append([1, 2, 3] as [UInt8])
+      try stream.append([1.5, -2] as [Float])
+      try stream.append([] as [UInt8])
+      try stream.finish()
+      let expected: [UInt8] = [1, 2, 3, 0, 0, 0xC0, 0x3F, 0, 0, 0, 0xC0]
+      #expect(try Array(Data(contentsOf: URL(filePath: path))) == expected)
+      let error = try #require(throws: MappedFileError.self) { try FileStream(path: path) }
+      #expect(error.description == "\(path): cannot write the file: File exists")
+      #expect(try Array(Data(contentsOf: URL(filePath: path))) == expected)
+    }
+  }
+
   @Test("that cannot be written are errors that name the path, and leave nothing behind")
   func failures() throws {
     try inFolder { folder in

@@ -29,6 +29,23 @@ struct MappedFileTests {
     #expect(mapped.bytes(in: 0..<3) == [1, 2, 3])
   }
 
+  @Test("have numbers that lie evenly apart, and keep them when their memory is given back")
+  func strided() throws {
+    let numbers = (0..<1000).map { Float($0) }
+    let bytes = numbers.flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number.bitPattern >> (8 * $0)) } }
+    let mapped = try TemporaryFile(bytes: [0xFF] + bytes).mapped
+    let whole = mapped.floats(at: 1, count: 1000, as: .float32)
+    #expect(whole == numbers)
+    mapped.releasePages()
+    #expect(mapped.floats(at: 1 + 4 * 3, count: 5, stride: 7, as: .float32) == [3, 10, 17, 24, 31])
+    #expect(mapped.floats(at: 1 + 4 * 999, count: 1, stride: 50, as: .float32) == [999])
+    #expect(mapped.floats(at: 1, count: 3, stride: 0, as: .float32) == [0, 0, 0])
+    mapped.releasePages()
+    #expect(mapped.floats(at: 1, count: 1000, as: .float32) == numbers)
+    #expect(mapped.floats(at: 1, count: 500, stride: 2, as: .bfloat16).count == 500)
+    try TemporaryFile(bytes: []).mapped.releasePages()
+  }
+
   @Test("that do not exist, or are folders, are errors that name the path")
   func unreadable() throws {
     let folder = NSTemporaryDirectory()

@@ -120,7 +120,7 @@ struct InspectLayoutTests {
       tokens: [("der", 0.1), (" Wirt", 4), (" und", -2.1)].map { .init(text: $0.0, activation: $0.1) }, place: 1)
     #expect(
       ExampleLines([trace]).text(TerminalStyle(columns: columns, hasColours: true))
-        == "x  4  der\u{1B}[1;38;5;16;48;5;196m Wirt\u{1B}[0m\u{1B}[1;38;5;16;48;5;117m und\u{1B}[0m\n")
+        == "x  4  der\u{1B}[1;4;38;5;16;48;5;196m Wirt\u{1B}[0m\u{1B}[38;5;16;48;5;117m und\u{1B}[0m\n")
     #expect(ExampleLines([trace]).text(TerminalStyle(columns: columns, hasColours: false)) == "x  4  der[ Wirt] und\n")
 
     // The strongest of above zero has the deepest red; what is half as strong and below zero, a blue.

@@ -69,9 +69,14 @@ public struct ActivationTrace: Sendable, Hashable, Encodable {
 }
 
 extension Harvester {
-  /// The places of a subcomponent's examples, with its activation at every token around each. The model is run as far as
-  /// the site once more.
-  public func traces(of subcomponent: SubcomponentName) -> [ActivationTrace] {
+  /// The windows in which a subcomponent is strongest, strongest first, each with its activation at the tokens around the
+  /// strongest. As many as the harvest has examples, if there are. The model is run as far as the site once more.
+  ///
+  /// - Parameters:
+  ///   - subcomponent: one of the decomposition's.
+  ///   - before: how many tokens ahead of each place are told.
+  ///   - behind: how many behind it.
+  public func traces(of subcomponent: SubcomponentName, before: Int, behind: Int) -> [ActivationTrace] {
     guard let factors = decomposition[subcomponent.site], subcomponent.index < factors.count else {
       preconditionFailure("no \(subcomponent)")
     }
@@ -84,18 +89,18 @@ extension Harvester {
         for window in group {
           let own = activations[start..<start + window.inputs.count]
           start += window.inputs.count
-          for row in own.indices {
-            let size = abs(own[row])
-            let position = kept.firstIndex { $0.size < size } ?? kept.count
-            guard size > 0, position < examples else { continue }
-            kept.insert((size, language, window, row - own.startIndex, own), at: position)
-            if kept.count > examples { kept.removeLast() }
-          }
+          // One place a window: its neighbours are told with it.
+          guard let row = own.indices.max(by: { abs(own[$0]) < abs(own[$1]) }) else { continue }
+          let size = abs(own[row])
+          let position = kept.firstIndex { $0.size < size } ?? kept.count
+          guard size > 0, position < examples else { continue }
+          kept.insert((size, language, window, row - own.startIndex, own), at: position)
+          if kept.count > examples { kept.removeLast() }
         }
       }
     }
     return kept.map { place in
-      let around = Self.context(of: place.row, in: place.window)
+      let around = Self.tokens(around: place.row, in: place.window, before: before, behind: behind)
       let tokens = around.map { row in
         (id: place.window.inputs[row], activation: Double(place.activations[place.activations.startIndex + row]) * norm)
       }

@@ -145,7 +145,7 @@ public struct Harvester {
       guard row >= candidate.inputs.count else { break }
       row -= candidate.inputs.count
     }
-    let around = Self.context(of: row, in: window)
+    let around = Self.tokens(around: row, in: window, before: Self.contextBefore, behind: Self.contextBehind)
     return SubcomponentHarvest.Example(
       language: name, token: tokenizer.decode([window.inputs[row]]),
       before: tokenizer.decode(window.inputs[around.lowerBound..<row]),
@@ -153,7 +153,7 @@ public struct Harvester {
   }
 
   /// The tokens that are shown with one of a window.
-  static func context(of row: Int, in window: TokenWindow) -> Range<Int> {
-    max(0, row - contextBefore)..<min(window.inputs.count, row + 1 + contextBehind)
+  static func tokens(around row: Int, in window: TokenWindow, before: Int, behind: Int) -> Range<Int> {
+    max(0, row - before)..<min(window.inputs.count, row + 1 + behind)
   }
 }

@@ -22,7 +22,8 @@ struct InspectCommand: ParsableCommand {
       label and a selectivity compare languages, and take two at least.
 
       On a terminal tokens stand on a ground that is the deeper, the stronger the activation: red above zero, blue below; \
-      with --corpus those around the strongest too. Elsewhere, and where NO_COLOR is set, the strongest is in brackets.
+      the strongest of a line is underlined, and with --corpus those around it are marked too. Elsewhere, and where \
+      NO_COLOR is set, the strongest is in brackets.
 
       EXAMPLES
         pdsweep inspect
@@ -32,6 +33,9 @@ struct InspectCommand: ParsableCommand {
         pdsweep inspect h.1.mlp.c_fc:8 --target models/small --decomposition svd.safetensors
       """
   )
+
+  /// Tokens told of the text around the strongest: more than a line of a terminal holds.
+  private static let contextBefore = 48, contextBehind = 16
 
   @Argument(help: ArgumentHelp("A subcomponent or a site.", valueName: "subcomponent"))
   var part: String?
@@ -96,7 +100,9 @@ struct InspectCommand: ParsableCommand {
     }
     let page = SubcomponentPage(
       target: target, decomposition: inspected.name, findings: findings, subcomponent: subcomponent,
-      traces: harvester?.traces(of: SubcomponentName(site: site, index: index)), examples: examples)
+      traces: harvester?.traces(
+        of: SubcomponentName(site: site, index: index), before: Self.contextBefore, behind: Self.contextBehind),
+      examples: examples)
     try json ? Terminal.write(json: page.document) : Terminal.write(page.text(.suitable))
   }
 

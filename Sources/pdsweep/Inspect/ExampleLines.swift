@@ -56,7 +56,7 @@ struct ExampleLines {
   /// A token around the place: marked where the subcomponent acts on it too, and there are colours for it.
   private func mark(_ text: String, _ token: ActivationTrace.Token, _ style: TerminalStyle) -> String {
     let intensity = intensity(token)
-    return style.hasColours && abs(intensity) >= Self.least ? style.marked(text, intensity: intensity) : text
+    return abs(intensity) >= Self.least ? style.shaded(text, intensity: intensity) : text
   }
 
   private func intensity(_ token: ActivationTrace.Token) -> Double {

@@ -15,12 +15,12 @@ struct SubcomponentPage {
 
   /// Text for a terminal.
   func text(_ style: TerminalStyle) -> String {
-    var text = style.bold("\(subcomponent.site):\(subcomponent.index)") + "  " + findings.origin(target, decomposition)
-    text += "\n\n"
+    var text = style.bold("\(subcomponent.site):\(subcomponent.index)") + "  \(decomposition) of \(target)\n\n"
     if findings.compares {
       text += "label        \(style.bold(DisplayText.printable(subcomponent.label)))\n"
-      text += "selectivity  \(subcomponent.selectivity.words)\n\n"
+      text += "selectivity  \(subcomponent.selectivity.words)\n"
     }
+    text += "measured on  \(findings.origin)\n\n"
     text += LanguageBars(subcomponent, languages: findings.languages).text(style)
     guard examples > 0 else { return text }
     let shown = traces ?? subcomponent.examples.map(ActivationTrace.init)
@@ -63,17 +63,26 @@ struct SitePage {
 
   /// Text for a terminal.
   func text(_ style: TerminalStyle) -> String {
-    let start =
-      style.bold(site) + "  \(findings.subcomponents.count) subcomponents, " + findings.origin(target, decomposition)
-    var table = AlignedTable(
-      [("subcomponent", .right), ("label", .left), ("times the next", .right)]
-        + findings.languages.map { ($0, .right) })
-    for part in ranking {
-      table.append(
-        ["\(part.index)", findings.compares ? part.label : "", findings.compares ? part.selectivity.short : ""]
-          + findings.languages.map { String(format: "%.3g", part.strength[$0] ?? 0) })
+    let rows = ranking.map { part in
+      (
+        index: "\(part.index)", label: findings.compares ? DisplayText.printable(part.label) : "",
+        selectivity: findings.compares ? part.selectivity.short : "",
+        strengths: findings.languages.map { String(format: "%.3g", part.strength[$0] ?? 0) }
+      )
     }
-    return start + "\n\nStrength by language, the most selective first\n\n" + table.text
+    var table = AlignedTable(
+      [("index", .right), ("label", .left), ("selectivity", .right)] + findings.languages.map { ($0, .right) })
+    // What the other columns leave; a label is cut rather than a line broken.
+    let numbers = findings.languages.enumerated().map { place, name in
+      2 + max(DisplayText.columns(DisplayText.printable(name)), rows.map { $0.strengths[place].count }.max() ?? 0)
+    }
+    let room = max(14, style.columns - numbers.reduce(0, +) - "index  ".count - "  selectivity".count)
+    for row in rows {
+      table.append([row.index, Columns.beginning(of: row.label, columns: room), row.selectivity] + row.strengths)
+    }
+    return style.bold(site) + "  \(decomposition) of \(target)\n\n"
+      + "\(rows.count) subcomponents\(findings.compares ? ", the most selective first" : ""), with their strength by language\n"
+      + "measured on \(findings.origin)\n\n" + table.text
   }
 
   /// The same as JSON.
@@ -164,12 +173,11 @@ struct LabelCounts {
 }
 
 extension Findings {
-  /// Where they are from, in words.
-  fileprivate func origin(_ target: String, _ decomposition: String) -> String {
-    let place = "\(decomposition) of \(target)"
-    return switch source {
-    case .harvest: "\(place), harvested on \(tokens) tokens a language"
-    case .text: "\(place), measured on \(tokens) tokens a language"
+  /// What they are from, in words.
+  fileprivate var origin: String {
+    switch source {
+    case .harvest: "\(tokens) tokens of each language, by its harvest"
+    case .text: "\(tokens) tokens of each text given"
     }
   }
 }

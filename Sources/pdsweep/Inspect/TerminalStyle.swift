@@ -38,13 +38,21 @@ struct TerminalStyle {
   /// Text of less weight.
   func faint(_ text: String) -> String { hasColours ? "\u{1B}[2m\(text)\u{1B}[0m" : text }
 
-  /// A marked part of a line: on a ground that is the stronger, the nearer `intensity` is to 1 or -1, red above zero and
-  /// blue below; in brackets where there are no colours.
+  /// The token that a line is about: underlined, on the ground of its ``intensity``; in brackets where there are no
+  /// colours.
   func marked(_ text: String, intensity: Double) -> String {
-    guard hasColours else { return "[\(text)]" }
+    hasColours ? "\u{1B}[1;4;38;5;16;48;5;\(Self.ground(intensity))m\(text)\u{1B}[0m" : "[\(text)]"
+  }
+
+  /// Another token on the ground of its intensity, where there are colours.
+  func shaded(_ text: String, intensity: Double) -> String {
+    hasColours ? "\u{1B}[38;5;16;48;5;\(Self.ground(intensity))m\(text)\u{1B}[0m" : text
+  }
+
+  /// A ground that is the deeper, the nearer the intensity is to 1 or -1: red above zero, blue below.
+  private static func ground(_ intensity: Double) -> Int {
     let grounds = intensity < 0 ? [189, 153, 117, 75, 33] : [224, 217, 210, 203, 196]
-    let place = min(grounds.count - 1, max(0, Int(abs(intensity) * Double(grounds.count))))
-    return "\u{1B}[1;38;5;16;48;5;\(grounds[place])m\(text)\u{1B}[0m"
+    return grounds[min(grounds.count - 1, max(0, Int(abs(intensity) * Double(grounds.count))))]
   }
 
   /// The columns that ``marked(_:intensity:)`` adds to a text.

@@ -11,12 +11,17 @@ public struct ReportedSweep: Sendable {
   public let records: [CellRecord]
   /// The corpora of all cells, in the order in which cells first name them.
   public let corpora: [CorpusReference]
+  /// How the subcomponents were chosen that the sweep file does not name.
+  public let selections: [SweepSelection]
   /// The frontiers.
   public let analysis: FrontierAnalysis
 
   /// Analyses the records of a sweep.
-  public init(name: String, vocabularySize: Int, goal: SweepGoal, records: [CellRecord]) {
+  public init(
+    name: String, vocabularySize: Int, goal: SweepGoal, records: [CellRecord], selections: [SweepSelection] = []
+  ) {
     self.name = name
+    self.selections = selections
     self.vocabularySize = vocabularySize
     self.records = records.sorted { $0.cell.index < $1.cell.index }
     var corpora: [CorpusReference] = []

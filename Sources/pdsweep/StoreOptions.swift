@@ -60,7 +60,7 @@ extension ReportedSweep {
   init(_ sweep: SweepRecord, in reader: StoreReader) throws(StoreError) {
     self.init(
       name: sweep.description.name, vocabularySize: sweep.description.vocabularySize, goal: sweep.description.goal,
-      records: try reader.records(of: sweep.id))
+      records: try reader.records(of: sweep.id), selections: sweep.description.selections)
   }
 }
 

@@ -1,3 +1,4 @@
+import ContentHash
 import Foundation
 import SweepCore
 import TestSupport
@@ -56,6 +57,35 @@ import Testing
     #expect(elements.count { $0.name == "style" } == 1)
     let shown = hostile.replacing("\u{202E}", with: "\u{FFFD}")
     #expect(elements.contains { $0.name == "h1" && $0.text.hasPrefix(shown) })
+  }
+
+  @Test func theProtocolTellsHowSubcomponentsWereChosen() throws {
+    let (harvest, labels) = (SHA256Digest(of: "a harvest"), SHA256Digest(of: "labels"))
+    let selection = SweepSelection(
+      SubcomponentSelection(
+        .labelled("<nouns>", labels: "labels.csv", corpus: "german"), count: 1, decomposition: "ica.safetensors"),
+      methods: ["one-scalar", "scan"], harvest: harvest, labels: labels,
+      outcome: SelectedSubcomponents(
+        measure: .selectivity,
+        members: [
+          .init(
+            subcomponent: SubcomponentPath(site: SitePath(block: 1, matrix: .expand), index: 8), label: "<nouns>",
+            ratio: 2.5, value: 2.5)
+        ]))
+    let sweep = SmallSweep.report(selections: [selection])
+    let page = sweep.reportHTML(provenance: Self.provenance)
+    _ = try Self.elements(page)
+    #expect(page.contains("<dt>one-scalar, scan</dt>"))
+    #expect(
+      page.contains(
+        "labelled &quot;&lt;nouns&gt;&quot;, the most selective for german first, of ica.safetensors: "
+          + "h.1.mlp.c_fc:8 (&lt;nouns&gt;)"))
+    for digest in [harvest, labels] {
+      #expect(page.contains("\(digest)") && sweep.protocolJSON().contains("\(digest)"))
+    }
+    #expect(sweep.protocolJSON().contains("\"subcomponent\" : \"h.1.mlp.c_fc:8\""))
+    let without = SmallSweep.report().reportHTML(provenance: Self.provenance)
+    #expect(!without.contains("Selected subcomponents") && !without.contains("<dt>Selections</dt>"))
   }
 
   @Test func literalsAreMarkupAndWhatIsInterpolatedIsNot() {

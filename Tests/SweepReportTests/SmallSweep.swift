@@ -85,7 +85,10 @@ enum SmallSweep {
       state: .pending),
   ]
 
-  static func report(_ records: [CellRecord] = records, name: String = "small") -> ReportedSweep {
-    ReportedSweep(name: name, vocabularySize: 2048, goal: SweepGoal(), records: records)
+  static func report(
+    _ records: [CellRecord] = records, name: String = "small", selections: [SweepSelection] = []
+  ) -> ReportedSweep {
+    ReportedSweep(
+      name: name, vocabularySize: 2048, goal: SweepGoal(), records: records, selections: selections)
   }
 }

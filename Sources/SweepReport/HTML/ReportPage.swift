@@ -153,12 +153,27 @@ struct ReportPage {
       <dt>engine revision</dt><dd>\(document.engineRevisions.map(String.init).joined(separator: ", "))</dd>
       </dl>
       <h3>Methods</h3>
-      \(document.methods.enumerated().map { method($0, $1) })<h3>Rules</h3>
+      \(document.methods.enumerated().map { method($0, $1) })\(selections(document.selections))<h3>Rules</h3>
       <dl class="rules">
       \(rules)</dl>
 
       """
     return ReportSection(id: "protocol", title: "Protocol", content: content)
+  }
+
+  private func selections(_ selections: [SweepSelection]) -> HTML {
+    guard !selections.isEmpty else { return "" }
+    let facts: [HTML] = selections.map { selection in
+      let members = selection.subcomponents.map { "\($0.subcomponent) (\($0.label))" }.joined(separator: ", ")
+      let labels: HTML = selection.labels.map { ", labels <span class=\"code\">\("\($0)")</span>" } ?? ""
+      return """
+        <dt>\(selection.methods.joined(separator: ", "))</dt>
+        <dd>\(selection.words), of \(selection.decomposition): \(members); harvest \
+        <span class="code">\("\(selection.harvest)")</span>\(labels)</dd>
+
+        """
+    }
+    return "<h3>Selected subcomponents</h3>\n<dl class=\"facts\">\n\(facts)</dl>\n"
   }
 
   private func method(_ place: Int, _ method: ReportProtocol.Method) -> HTML {

@@ -19,6 +19,8 @@ struct ReportProtocol: Encodable {
   var start: [String]
   var evaluation: [Evaluation]
   var methods: [Method]
+  /// How the subcomponents were chosen that the sweep file does not name.
+  var selections: [SweepSelection]
   /// How choices are made and what words mean, in sentences.
   var rules: [Rule]
 
@@ -100,6 +102,7 @@ extension ReportProtocol {
     methods = analysis.methods.map { method in
       Method(method, records: report.records.filter { $0.cell.method == method.name })
     }
+    selections = report.selections
     rules = Self.rules(report)
   }
 
@@ -211,6 +214,14 @@ extension ReportProtocol {
         text: "At a level of removal, for every seed the cheapest edit that reaches it, both on validation; its "
           + "readings on test. Nothing is interpolated between edits."),
     ]
+    if !sweep.selections.isEmpty {
+      rules.append(
+        Rule(
+          name: "Selections",
+          text: "Subcomponents that the sweep file does not name are chosen by what a harvest of the decomposition "
+            + "says of them, before any cell runs: no result enters. Of equals the first site and the lowest number "
+            + "comes first."))
+    }
     if let reference = analysis.reference {
       rules.append(
         Rule(

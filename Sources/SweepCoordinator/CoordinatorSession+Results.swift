@@ -8,7 +8,7 @@ extension CoordinatorSession {
     switch examine(result) {
     case .success(let seconds):
       let delivered = DeliveredResult(
-        fingerprint: result.fingerprint, result: result.result, report: result.report)
+        fingerprint: result.fingerprint, result: result.result, report: result.report, windows: result.windows)
       let before = step.batch.writes.count
       decide(.result(worker, result.attempt, delivered), now, &step)
       for write in step.batch.writes[before...] {
@@ -25,11 +25,20 @@ extension CoordinatorSession {
     func unfit(_ what: String) -> Result<Double, CellFailure> {
       .failure(CellFailure(kind: .engineFault, message: "the worker sent a result \(what)"))
     }
-    let corpora = scheduler.cell(of: result.attempt).map { cell(at: $0).specification.corpora }
-    if let corpora, DeliveredJSON.isResult(result.result, of: corpora),
+    let specification = scheduler.cell(of: result.attempt).map { cell(at: $0).specification }
+    /// Whether the windows are those of so many measurements of the cell; what is of no cell is not kept.
+    func fit(_ measurements: Int) -> Bool {
+      guard let specification, let windows = result.windows else { return true }
+      return windows.fit(
+        corpora: specification.corpora.count, measurements: measurements,
+        windows: specification.evaluation.tokensPerCorpus / specification.evaluation.context)
+    }
+    let misfit = "with evaluation windows that do not fit its cell"
+    if let specification,
+      let measurements = DeliveredJSON.measurements(inResult: result.result, of: specification.corpora),
       let seconds = DeliveredJSON.wallSeconds(ofReport: result.report)
     {
-      return .success(seconds)
+      return fit(measurements) ? .success(seconds) : unfit(misfit)
     }
     guard let values: CellResult = try? CanonicalJSON.decode(from: result.result) else {
       return unfit("that cannot be read")
@@ -38,10 +47,12 @@ extension CoordinatorSession {
       return unfit("with a report that cannot be read")
     }
     guard !values.evaluations.isEmpty else { return unfit("without a measurement") }
-    if let corpora, !values.evaluations.allSatisfy({ $0.corpora.map(\.name) == corpora.map(\.name) }) {
+    if let names = specification?.corpora.map(\.name),
+      !values.evaluations.allSatisfy({ $0.corpora.map(\.name) == names })
+    {
       return unfit("of other corpora than the cell's")
     }
-    return .success(report.wallSeconds)
+    return fit(values.evaluations.count) ? .success(report.wallSeconds) : unfit(misfit)
   }
 
   /// The cell at a place of the coordinator's enumeration.

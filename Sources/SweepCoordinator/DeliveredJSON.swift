@@ -22,17 +22,24 @@ struct DeliveredJSON {
     return Double(String(decoding: number, as: UTF8.self))
   }
 
-  /// Whether bytes are a result in the usual form that has a measurement, and measurements of these corpora only.
+  /// How many measurements a result has, at least one, if it is in the usual form and they are of these corpora only.
   ///
   /// - Parameter corpora: the corpora of the cell, in their order.
-  static func isResult(_ bytes: [UInt8], of corpora: [CorpusReference]) -> Bool {
+  static func measurements(inResult bytes: [UInt8], of corpora: [CorpusReference]) -> Int? {
     var scan = DeliveredJSON(bytes: bytes)
-    return scan.takes("{\"edit\":{") && scan.takesEdit()
-      && scan.takes("},\"evaluations\":[") && scan.takesList { $0.takesEvaluation(of: corpora) }
+    var measurements = 0
+    let isResult =
+      scan.takes("{\"edit\":{") && scan.takesEdit()
+      && scan.takes("},\"evaluations\":[")
+      && scan.takesList {
+        measurements += 1
+        return $0.takesEvaluation(of: corpora)
+      }
       && scan.takes(",\"forgetTokens\":") && scan.takesCount()
       && scan.takes(",\"retainTokens\":") && scan.takesCount()
       && scan.takes(",\"steps\":[") && (scan.takes("]") || scan.takesList { $0.takesStep() })
       && scan.takes("}") && scan.isAtEnd
+    return isResult ? measurements : nil
   }
 
   private init(bytes: [UInt8]) {

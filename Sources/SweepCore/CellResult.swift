@@ -11,16 +11,25 @@ public struct CellResult: Sendable, Hashable, Codable {
   public var forgetTokens: Int
   /// Retain-corpus tokens seen in a pass.
   public var retainTokens: Int
+  /// What every evaluation window read; `nil` in results of before pdsweep kept it. Not in the canonical form, but
+  /// carried beside it as ``WindowBytes``: the form of a result is the same with and without.
+  public var windows: ResultWindows?
+
+  private enum CodingKeys: String, CodingKey {
+    case evaluations, steps, edit, forgetTokens, retainTokens
+  }
 
   /// Creates a result.
   public init(
-    evaluations: [EvaluationPoint], steps: [StepLosses], edit: EditSummary, forgetTokens: Int, retainTokens: Int
+    evaluations: [EvaluationPoint], steps: [StepLosses], edit: EditSummary, forgetTokens: Int, retainTokens: Int,
+    windows: ResultWindows? = nil
   ) {
     self.evaluations = evaluations
     self.steps = steps
     self.edit = edit
     self.forgetTokens = forgetTokens
     self.retainTokens = retainTokens
+    self.windows = windows
   }
 
   /// The measurement of the finished edit.

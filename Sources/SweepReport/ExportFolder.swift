@@ -21,6 +21,7 @@ extension ReportedSweep {
       ExportedFile(name: "cells.csv", text: cellsCSV()),
       ExportedFile(name: "steps.csv", text: stepsCSV()),
       ExportedFile(name: "frontier.csv", text: frontierCSV()),
+      ExportedFile(name: "windows.csv", text: windowsCSV()),
       ExportedFile(name: "frontier.json", text: frontierJSON()),
       ExportedFile(name: "frontier.svg", text: frontierSVG()),
       ExportedFile(name: "provenance.csv", text: provenanceCSV()),

@@ -3,8 +3,14 @@ internal import SweepCore
 extension FrontierDocument {
   init(_ sweep: ReportedSweep) {
     let analysis = sweep.analysis
+    // Most points are on several fronts; their intervals are computed once.
+    var known: [Int: Point] = [:]
     func points(_ indices: [Int]) -> [Point] {
-      indices.map { Point(analysis.points[$0]) }
+      indices.map { index in
+        let point = known[index] ?? Point(analysis.points[index])
+        known[index] = point
+        return point
+      }
     }
     self.sweep = sweep.name
     corpora = Corpora(
@@ -63,6 +69,7 @@ extension FrontierDocument.Point {
       ($0.name, FrontierDocument.Splits(validation: $0.increase(.validation), test: $0.increase(.test)))
     }
     offTargetCosts = Dictionary(costs) { first, _ in first }
+    testIntervals = .init([point])
     switch point.edit {
     case .prefactors(let values): alphas = values.map(FrontierDocument.Number.init)
     case .lora(let norms):
@@ -82,6 +89,23 @@ extension FrontierDocument.Setting {
     settings = CellSettings(group.first.cell.specification)
     removal = .init(validation: .init(group.removal(.validation)), test: .init(group.removal(.test)))
     retentionCost = .init(validation: .init(group.retentionCost(.validation)), test: .init(group.retentionCost(.test)))
+    testIntervals = .init(group.members)
+  }
+}
+
+extension FrontierDocument.Intervals {
+  /// The intervals of one setting's medians over its points.
+  init?(_ points: [TradeOffPoint]) {
+    guard let intervals = points.intervals(.test) else { return nil }
+    func ends(_ quantity: TradeOffQuantity) -> FrontierDocument.Ends? {
+      intervals[quantity].map { .init(low: .init($0.low), high: .init($0.high)) }
+    }
+    removal = ends(.removal)
+    retentionCost = ends(.retentionCost)
+    offTargetCosts = [:]
+    for quantity in intervals.keys {
+      if case .offTargetCost(let corpus) = quantity { offTargetCosts[corpus] = ends(quantity) }
+    }
   }
 }
 
@@ -98,6 +122,7 @@ extension FrontierDocument.Target {
     tokens = .init(target.tokens)
     testRemoval = .init(target.chosen.isEmpty ? nil : SeedSpread(target.chosen.map(\.test.removal)).median)
     testRetentionCost = .init(target.chosen.isEmpty ? nil : SeedSpread(target.chosen.map(\.test.retentionCost)).median)
+    testIntervals = .init(target.chosen)
     seeds = target.choices.map { choice in
       Seed(
         seed: choice.seed, tokenBudget: .init(choice.point.map { Double($0.tokenBudget) }),

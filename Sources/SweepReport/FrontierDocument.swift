@@ -34,6 +34,8 @@ struct FrontierDocument: Encodable {
     var tokenBudget = "tokens of the forget corpora that training may see"
     var hypervolume = "nats^2: retention cost x removal"
     var hypervolumeWithTokens = "nats^2 x doublings: retention cost x removal x log2(1 + token budget)"
+    var testIntervals =
+      "nats: 95 % percentile intervals by 2000 draws of the test split's evaluation windows, and of seeds for medians"
   }
 
   struct Corpora: Encodable {
@@ -102,6 +104,8 @@ struct FrontierDocument: Encodable {
     var retentionCost: Splits
     /// By corpus.
     var offTargetCosts: [String: Splits]
+    /// Absent where the result does not tell what its windows read.
+    var testIntervals: Intervals?
     /// Of a finished prefactor edit, in the order of `settings.subcomponents`.
     var alphas: [Number]?
     /// Of a finished LoRA: Frobenius norm of the change, by site.
@@ -119,6 +123,21 @@ struct FrontierDocument: Encodable {
     var settings: CellSettings
     var removal: Spreads
     var retentionCost: Spreads
+    /// Of the medians; absent where a result does not tell what its windows read.
+    var testIntervals: Intervals?
+  }
+
+  /// Where numbers of the test split lie with 95 % confidence.
+  struct Intervals: Encodable {
+    var removal: Ends?
+    var retentionCost: Ends?
+    /// By corpus.
+    var offTargetCosts: [String: Ends]
+  }
+
+  struct Ends: Encodable {
+    var low: Number
+    var high: Number
   }
 
   struct Spreads: Encodable {
@@ -139,6 +158,8 @@ struct FrontierDocument: Encodable {
     /// Medians of the chosen edits' test readings; `null` where none is chosen.
     var testRemoval: Number
     var testRetentionCost: Number
+    /// Of these medians; absent where a result does not tell what its windows read.
+    var testIntervals: Intervals?
     var seeds: [Seed]
 
     struct Seed: Encodable {

@@ -33,7 +33,7 @@ struct HistoryLedger {
   /// The fingerprints of all cells, by their places in the coordinator's enumeration.
   private let fingerprints: [SHA256Digest]
   private var attempts: [AttemptID: Attempt] = [:]
-  private var results: [SHA256Digest: SHA256Digest] = [:]
+  private var results: [SHA256Digest: ResultDigest] = [:]
   private(set) var outcomes: [CellID: CellOutcome] = [:]
   private var audits: [CellID: AuditOutcome] = [:]
   private var faults = 0
@@ -81,7 +81,9 @@ struct HistoryLedger {
       results[delivered.fingerprint] = delivered.digest
       attempts[attempt]?.end = .delivered
     case .fault(let attempt, let delivered):
-      guard results[delivered.fingerprint] != delivered.digest else { throw broken("a fault without a difference") }
+      guard results[delivered.fingerprint]?.agrees(with: delivered.digest) == false else {
+        throw broken("a fault without a difference")
+      }
       faults += 1
       if attempts[attempt]?.end?.isFinal != true { try finish(attempt, .differed) }
     case .outcome(let cell, let outcome):
@@ -168,7 +170,9 @@ struct HistoryLedger {
       case nil: throw broken("cell \(index) has not ended")
       case .completed:
         guard plan.natures[source] == .sound else { throw broken("cell \(index) cannot have been completed") }
-        guard results[fingerprints[index]] == SHA256Digest(of: TrialCells.all[source].result) else {
+        let known = TrialCells.all[source]
+        let digest = ResultDigest(numbers: SHA256Digest(of: known.result), windows: known.windows.digest())
+        guard results[fingerprints[index]] == digest else {
           throw broken("another result of cell \(index)")
         }
       case .failed(let failure): try checkFailure(failure, index, plan, source)

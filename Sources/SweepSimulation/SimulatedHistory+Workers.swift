@@ -64,7 +64,8 @@ extension SimulatedHistory {
     } else {
       let known = TrialCells.all[source]
       let result = AttemptResult(
-        attempt: attempt, fingerprint: known.cell.fingerprint, result: known.result, report: known.report)
+        attempt: attempt, fingerprint: known.cell.fingerprint, result: known.result, report: known.report,
+        windows: known.windows)
       try feed(number, .finished(slot: slot, attempt, .result(result)))
     }
   }

@@ -8,6 +8,7 @@ enum TrialCells {
     let cell: Cell
     let result: [UInt8]
     let report: [UInt8]
+    let windows: WindowBytes
   }
 
   /// The one file that the cells need.
@@ -29,9 +30,12 @@ enum TrialCells {
         EvaluationPoint(
           step: 0, corpora: [CorpusScore(name: "german", role: .forget, base: losses, edited: losses)])
       ], steps: [], edit: .prefactors(alphas: [0.5]), forgetTokens: 0, retainTokens: 0)
+    // Four windows on each split.
+    let base = WindowLosses(validation: [4, 4.5, 4, 4.5], test: (0..<4).map { Float(index + $0) / 8 })
     let report = AttemptReport(wallSeconds: 1, tokensPerSecond: 1000, host: "here", engineVersion: "1")
     return Known(
       cell: Cell(index: index, method: index % 2 == 0 ? "scan" : "other", specification: specification),
-      result: CanonicalJSON.encode(result), report: CanonicalJSON.encode(report))
+      result: CanonicalJSON.encode(result), report: CanonicalJSON.encode(report),
+      windows: WindowBytes(ResultWindows(base: [base], edited: [[base]])))
   }
 }

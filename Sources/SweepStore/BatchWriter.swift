@@ -94,6 +94,7 @@ struct BatchWriter {
     // In this order: a result needs the row of its attempt.
     try inRuns(of: leases) { leases in try insert(leases) }
     try inRuns(of: results) { results in try insert(results) }
+    try insertWindows(of: results.filter { $0.delivered.windows != nil })
     if !completed.isEmpty { try complete() }
     leases.removeAll(keepingCapacity: true)
     results.removeAll(keepingCapacity: true)
@@ -131,7 +132,7 @@ struct BatchWriter {
     values.reserveCapacity(4 * results.count)
     for (attempt, delivered) in results {
       values += [
-        attempt.row.databaseValue, delivered.digest.blob.databaseValue, text(delivered.result).databaseValue,
+        attempt.row.databaseValue, delivered.digest.numbers.blob.databaseValue, text(delivered.result).databaseValue,
         text(delivered.report).databaseValue,
       ]
     }
@@ -148,6 +149,31 @@ struct BatchWriter {
       statement(RowStatement.lateEnds[results.count]), arguments: StatementArguments(numbers))
     for (attempt, _) in results where late.contains(attempt.row) {
       try finish(attempt, AttemptColumns(outcome: "completed", reason: nil, message: nil))
+    }
+  }
+
+  private func insertWindows(of results: [(attempt: AttemptID, delivered: DeliveredResult)]) throws {
+    var bases: Set<SHA256Digest> = []
+    for (_, delivered) in results {
+      guard let windows = delivered.windows, let digest = delivered.baseDigest, bases.insert(digest).inserted else {
+        continue
+      }
+      try statement("INSERT OR IGNORE INTO base_windows (digest, losses) VALUES (?, ?)")
+        .execute(arguments: [digest.blob, Data(windows.base)])
+    }
+    try inRuns(of: results) { results in
+      var values: [DatabaseValue] = []
+      values.reserveCapacity(4 * results.count)
+      for (attempt, delivered) in results {
+        values += [
+          attempt.row.databaseValue, (delivered.digest.windows?.blob).databaseValue,
+          (delivered.baseDigest?.blob).databaseValue, Data(delivered.windows?.edited ?? []).databaseValue,
+        ]
+      }
+      try statement(RowStatement.windows[results.count]).execute(arguments: StatementArguments(values))
+      guard connection.changesCount == results.count else {
+        throw StoreError.damaged(path: path, detail: "the base of windows that a result brought is not there")
+      }
     }
   }
 
@@ -185,10 +211,13 @@ struct BatchWriter {
 
   private func note(fault attempt: AttemptID, _ delivered: DeliveredResult) throws {
     try statement(
-      "INSERT OR IGNORE INTO faults (attempt, digest, fingerprint, at, result, report) VALUES (?, ?, ?, ?, ?, ?)"
+      """
+      INSERT OR IGNORE INTO faults (attempt, digest, fingerprint, at, result, report, base_windows, windows)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      """
     ).execute(arguments: [
-      attempt.row, delivered.digest.blob, delivered.fingerprint.blob, now, text(delivered.result),
-      text(delivered.report),
+      attempt.row, delivered.digest.numbers.blob, delivered.fingerprint.blob, now, text(delivered.result),
+      text(delivered.report), (delivered.windows?.base).map { Data($0) }, (delivered.windows?.edited).map { Data($0) },
     ])
     // What an attempt came to first stands.
     let outcome = try String.fetchOne(
@@ -258,6 +287,15 @@ private struct RowStatement {
     INSERT INTO results (specification, digest, attempt, result, report)
       SELECT c.specification, v.column2, v.column1, v.column3, v.column4 FROM (VALUES \($0)) v
         CROSS JOIN attempts a ON a.number = v.column1 CROSS JOIN cells c ON c.sweep = a.sweep AND c.idx = a.idx
+    """
+  }
+  /// The joins are crossed as those of ``results``.
+  static let windows = RowStatement(rows: "(?, ?, ?, ?)") {
+    """
+    INSERT INTO windows (specification, digest, base, losses)
+      SELECT c.specification, v.column2, b.id, v.column4 FROM (VALUES \($0)) v
+        CROSS JOIN attempts a ON a.number = v.column1 CROSS JOIN cells c ON c.sweep = a.sweep AND c.idx = a.idx
+        CROSS JOIN base_windows b ON b.digest = v.column3
     """
   }
   static let ends = RowStatement(rows: "?") {

@@ -29,7 +29,7 @@ extension MemoryTables {
       guard (accepted != nil) == (cell.state == .completed) else {
         throw .damaged(path: "memory", detail: "cell \(cell.cell.index) is completed without a result")
       }
-      let result: CellResult? = if let accepted { try decode(accepted.delivered.result) } else { nil }
+      let result: CellResult? = if let accepted { try self.result(accepted.delivered) } else { nil }
       let report: AttemptReport? = if let accepted { try decode(accepted.delivered.report) } else { nil }
       let lastFailure = cell.attempts.compactMap { attempts[$0]?.failure }.last
       records.append(
@@ -72,6 +72,14 @@ extension MemoryTables {
       let origin = attempts[result.attempt]?.sweep, origin != sweep
     else { return nil }
     return self[origin].description.name
+  }
+
+  private func result(_ delivered: DeliveredResult) throws(StoreError) -> CellResult {
+    do {
+      return try CellResult(canonicalForm: delivered.result, windows: delivered.windows)
+    } catch {
+      throw .damaged(path: "memory", detail: "a result cannot be read")
+    }
   }
 
   private func decode<Value: Decodable>(_ json: [UInt8]) throws(StoreError) -> Value {

@@ -46,7 +46,7 @@ struct MemoryTables {
   var attempts: [AttemptID: Attempt] = [:]
   var lastAttempt = AttemptID(0)
   var results: [SHA256Digest: Result] = [:]
-  var faults: [(sweep: SweepID, fault: ReproducibilityFault, digest: SHA256Digest)] = []
+  var faults: [(sweep: SweepID, fault: ReproducibilityFault, digest: ResultDigest)] = []
   var events: [Event] = []
   var requests: [StoreRequest] = []
   private var lastRequest: Int64 = 0

@@ -30,9 +30,11 @@ extension StoreQueries {
       connection,
       sql: """
         SELECT c.idx, c.method, c.state, c.failure, c.message, c.audit, s.fingerprint, s.specification,
-          r.digest, r.result, r.report, r.attempt, a.outcome, a.sweep, a.idx, o.specification = c.specification
+          r.digest, r.result, r.report, r.attempt, a.outcome, a.sweep, a.idx, o.specification = c.specification,
+          w.digest, b.losses, w.losses
         FROM cells c LEFT JOIN specifications s ON s.id = c.specification
           LEFT JOIN results r ON r.specification = c.specification
+          LEFT JOIN windows w ON w.specification = c.specification LEFT JOIN base_windows b ON b.id = w.base
           LEFT JOIN attempts a ON a.number = r.attempt
           LEFT JOIN cells o ON o.sweep = a.sweep AND o.idx = a.idx
         WHERE c.sweep = ? ORDER BY c.idx
@@ -128,9 +130,15 @@ extension StoreQueries {
     if SHA256Digest(of: result) != (try SHA256Digest(blob: blob, path: path)) {
       found.append("its result does not fit its digest")
     }
-    if (try? CanonicalJSON.decode(CellResult.self, from: Array(result.utf8)))?.evaluations.isEmpty != false {
-      found.append("its result cannot be read")
+    let windows = (row[16] as Data?).map { _ in
+      WindowBytes(base: Array(row[17] as Data? ?? Data()), edited: Array(row[18] as Data? ?? Data()))
     }
+    if let blob: Data = row[16], windows?.digest() != (try SHA256Digest(blob: blob, path: path)) {
+      found.append("its evaluation windows do not fit their digest")
+    }
+    let read = try? CellResult(canonicalForm: Array(result.utf8), windows: windows)
+    if read?.evaluations.isEmpty != false { found.append("its result cannot be read") }
+    if read?.isMeanOfItsWindows == false { found.append("its evaluation windows do not average to its means") }
     if (try? CanonicalJSON.decode(AttemptReport.self, from: Array(report.utf8))) == nil {
       found.append("the report of its result cannot be read")
     }

@@ -58,15 +58,18 @@ struct StoreQueries {
     let rows = try Row.fetchCursor(
       connection,
       sql: """
-        SELECT c.idx, c.method, s.fingerprint, s.specification, c.state, c.failure, c.message, r.result, r.report, o.name
+        SELECT c.idx, c.method, s.fingerprint, s.specification, c.state, c.failure, c.message, r.result, r.report,
+          o.name, w.base, w.losses
         FROM cells c JOIN specifications s ON s.id = c.specification
           LEFT JOIN results r ON r.specification = c.specification AND c.state = 'completed'
+          LEFT JOIN windows w ON w.specification = r.specification
           LEFT JOIN attempts a ON a.number = r.attempt
           LEFT JOIN sweeps o ON o.id = a.sweep AND o.id <> c.sweep
         WHERE c.sweep = ? ORDER BY c.idx
         """, arguments: [sweep.row])
     var records: [CellRecord] = []
-    while let row = try rows.next() { records.append(try record(row, attempts)) }
+    var bases: [Int64: Base] = [:]
+    while let row = try rows.next() { records.append(try record(row, attempts, &bases)) }
     return records
   }
 
@@ -156,7 +159,37 @@ struct StoreQueries {
     return attempts
   }
 
-  private func record(_ row: Row, _ attempts: [Int: Attempts]) throws -> CellRecord {
+  /// What evaluation windows read with a base model, as it is stored and, once a result has been read, as it is meant.
+  private struct Base {
+    let bytes: [UInt8]
+    var windows: [WindowLosses]?
+  }
+
+  private func storedBase(_ id: Int64) throws -> Base {
+    let losses = try Data.fetchOne(connection, sql: "SELECT losses FROM base_windows WHERE id = ?", arguments: [id])
+    return Base(bytes: Array(losses ?? Data()))
+  }
+
+  /// Reads a result with its windows; what the results share of these is read once.
+  private func result(
+    _ json: String, base: Int64?, losses: Data?, of index: Int, _ bases: inout [Int64: Base]
+  ) throws -> CellResult {
+    guard let base, let losses else { return try decode(json, "the result of cell \(index)") }
+    let known = try bases[base] ?? storedBase(base)
+    do {
+      let result = try CellResult(
+        canonicalForm: Array(json.utf8), windows: WindowBytes(base: known.bytes, edited: Array(losses)),
+        base: known.windows)
+      bases[base] = Base(bytes: known.bytes, windows: result.windows?.base)
+      return result
+    } catch {
+      throw StoreError.damaged(path: path, detail: "the result of cell \(index) cannot be read")
+    }
+  }
+
+  private func record(
+    _ row: Row, _ attempts: [Int: Attempts], _ bases: inout [Int64: Base]
+  ) throws -> CellRecord {
     let index: Int = row[0]
     let cell = Cell(
       index: index, method: row[1], specification: try decode(row[3], "the specification of cell \(index)"))
@@ -167,12 +200,14 @@ struct StoreQueries {
     let tried = attempts[index] ?? Attempts()
     if state == .pending, tried.isOpen { state = .running }
     let decided = AttemptColumns(outcome: nil, reason: row[5], message: row[6]).failure
-    let result: String? = row[7]
-    guard (result != nil) == (state == .completed) else {
+    let form: String? = row[7]
+    guard (form != nil) == (state == .completed) else {
       throw StoreError.damaged(path: path, detail: "cell \(index) is completed without a result")
     }
+    let (base, losses): (Int64?, Data?) = (row[10], row[11])
+    let result = try form.map { try self.result($0, base: base, losses: losses, of: index, &bases) }
     return CellRecord(
-      cell: cell, state: state, result: try result.map { try decode($0, "the result of cell \(index)") },
+      cell: cell, state: state, result: result,
       failure: decided ?? tried.lastFailure,
       report: try (row[8] as String?).map { try decode($0, "the report of cell \(index)") }, attempts: tried.count,
       cachedFrom: row[9])

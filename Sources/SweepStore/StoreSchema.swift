@@ -28,6 +28,7 @@ enum StoreSchema {
   /// Tables and views of the present version.
   private static let parts: Set<String> = [
     "store", "sweeps", "specifications", "cells", "attempts", "results", "faults", "journal", "requests", "events",
+    "windows", "base_windows",
   ]
 
   /// The version of a store; 0 for an empty database.
@@ -264,6 +265,24 @@ enum StoreSchema {
     """
     -- How the subcomponents were chosen that the sweep file does not name: canonical JSON.
     ALTER TABLE sweeps ADD COLUMN selections TEXT NOT NULL DEFAULT '[]';
+    """,
+
+    """
+    CREATE TABLE base_windows (            -- what evaluation windows read with a base model; many results share it
+      id INTEGER PRIMARY KEY,
+      digest BLOB NOT NULL UNIQUE,         -- SHA-256 of the losses
+      losses BLOB NOT NULL                 -- floats, least significant byte first: corpus by corpus, validation, test
+    ) STRICT;
+
+    CREATE TABLE windows (                 -- of results; older ones have none
+      specification INTEGER PRIMARY KEY REFERENCES results,
+      digest BLOB NOT NULL,                -- SHA-256 of the base's digest and the losses
+      base INTEGER NOT NULL REFERENCES base_windows,
+      losses BLOB NOT NULL                 -- as those of the base, measurement by measurement
+    ) STRICT;
+
+    ALTER TABLE faults ADD COLUMN base_windows BLOB;
+    ALTER TABLE faults ADD COLUMN windows BLOB;
     """,
   ]
 }

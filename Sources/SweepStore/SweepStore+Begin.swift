@@ -137,8 +137,9 @@ extension SweepStore {
     let rows = try Row.fetchCursor(
       connection,
       sql: """
-        SELECT s.fingerprint, c.method, c.state, r.digest, c.counted_from, c.audit
+        SELECT s.fingerprint, c.method, c.state, r.digest, c.counted_from, c.audit, w.digest
         FROM cells c JOIN specifications s ON s.id = c.specification LEFT JOIN results r USING (specification)
+          LEFT JOIN windows w USING (specification)
         WHERE c.sweep = ? ORDER BY c.idx
         """, arguments: [sweep])
     while let row = try rows.next() {
@@ -148,9 +149,11 @@ extension SweepStore {
       else {
         throw StoreError.damaged(path: path, detail: "cell \(cells.count) is not the one of the sweep file")
       }
+      let windows = try (row[6] as Data?).map(digest)
+      let result = try (row[3] as Data?).map { ResultDigest(numbers: try digest($0), windows: windows) }
       cells.append(
         Scheduler.StoredCell(
-          fingerprint: known.fingerprint, state: state, resultDigest: try (row[3] as Data?).map(digest),
+          fingerprint: known.fingerprint, state: state, resultDigest: result,
           group: groups[known.method] ?? 0, countedFrom: AttemptID(row: row[4]), isAudited: row[5] as String? != nil))
     }
     guard cells.count == entry.cells.count else {

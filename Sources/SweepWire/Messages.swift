@@ -135,13 +135,18 @@ public struct AttemptResult: Sendable, Hashable {
   public var result: [UInt8]
   /// Canonical JSON of the `AttemptReport`.
   public var report: [UInt8]
+  /// What every evaluation window read; `nil` where the engine keeps none.
+  public var windows: WindowBytes?
 
   /// Creates a result.
-  public init(attempt: AttemptID, fingerprint: SHA256Digest, result: [UInt8], report: [UInt8]) {
+  public init(
+    attempt: AttemptID, fingerprint: SHA256Digest, result: [UInt8], report: [UInt8], windows: WindowBytes? = nil
+  ) {
     self.attempt = attempt
     self.fingerprint = fingerprint
     self.result = result
     self.report = report
+    self.windows = windows
   }
 }
 

@@ -2,10 +2,10 @@
 /// meant for people and cuts long lists into several messages, a decoder refuses whatever is beyond them.
 public enum WireProtocol {
   /// The only byte of the first frame of every message.
-  public static let version: UInt8 = 2
+  public static let version: UInt8 = 3
 
   /// Most bytes of the body of a result.
-  public static let resultBytes = 4 << 20
+  public static let resultBytes = 8 << 20
   /// Most bytes of the body of any other message from a worker.
   public static let requestBytes = 128 << 10
   /// Most bytes of the body of a message from the coordinator.
@@ -13,7 +13,9 @@ public enum WireProtocol {
   /// Most bytes of the canonical form of a cell.
   public static let cellBytes = 8 << 20
   /// Most bytes of the canonical form of a cell's result.
-  public static let cellResultBytes = resultBytes - (64 << 10)
+  public static let cellResultBytes = (4 << 20) - (64 << 10)
+  /// Most bytes of the evaluation windows of a result; an engine that has more leaves them all out.
+  public static let windowBytes = 4 << 20
   /// Most bytes of the canonical form of an attempt's report.
   public static let reportBytes = 32 << 10
   /// Most UTF-8 bytes of a name: of a worker, host, version, sweep, store, role.

@@ -372,6 +372,35 @@ nonisolated struct ProtoResult: Sendable {
   /// Canonical JSON.
   var report: Data = Data()
 
+  /// Absent where the engine keeps none.
+  var windows: ProtoWindows {
+    get {_windows ?? ProtoWindows()}
+    set {_windows = newValue}
+  }
+  /// Returns true if `windows` has been explicitly set.
+  var hasWindows: Bool {self._windows != nil}
+  /// Clears the value of `windows`. Subsequent reads from it will return its default value.
+  mutating func clearWindows() {self._windows = nil}
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _windows: ProtoWindows? = nil
+}
+
+/// Mean cross-entropies of evaluation windows: floats, least significant byte first.
+nonisolated struct ProtoWindows: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Of the base model: for each corpus of the cell its validation windows, then its test windows.
+  var base: Data = Data()
+
+  /// Of the edited model: as much for each measurement of the result.
+  var edited: Data = Data()
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -1109,7 +1138,7 @@ nonisolated extension ProtoProgress: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension ProtoResult: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Result"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}attempt\0\u{1}fingerprint\0\u{1}result\0\u{1}report\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}attempt\0\u{1}fingerprint\0\u{1}result\0\u{1}report\0\u{1}windows\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1121,12 +1150,17 @@ nonisolated extension ProtoResult: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 2: try { try decoder.decodeSingularBytesField(value: &self.fingerprint) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.result) }()
       case 4: try { try decoder.decodeSingularBytesField(value: &self.report) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._windows) }()
       default: break
       }
     }
   }
 
   func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if self.attempt != 0 {
       try visitor.visitSingularUInt64Field(value: self.attempt, fieldNumber: 1)
     }
@@ -1139,6 +1173,9 @@ nonisolated extension ProtoResult: SwiftProtobuf.Message, SwiftProtobuf._Message
     if !self.report.isEmpty {
       try visitor.visitSingularBytesField(value: self.report, fieldNumber: 4)
     }
+    try { if let v = self._windows {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1147,6 +1184,42 @@ nonisolated extension ProtoResult: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.fingerprint != rhs.fingerprint {return false}
     if lhs.result != rhs.result {return false}
     if lhs.report != rhs.report {return false}
+    if lhs._windows != rhs._windows {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoWindows: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Windows"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}base\0\u{1}edited\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.base) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.edited) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.base.isEmpty {
+      try visitor.visitSingularBytesField(value: self.base, fieldNumber: 1)
+    }
+    if !self.edited.isEmpty {
+      try visitor.visitSingularBytesField(value: self.edited, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: ProtoWindows, rhs: ProtoWindows) -> Bool {
+    if lhs.base != rhs.base {return false}
+    if lhs.edited != rhs.edited {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -49,6 +49,12 @@ enum Fixture {
       ], steps: [], edit: .prefactors(alphas: [alpha]), forgetTokens: 0, retainTokens: 0)
   }
 
+  /// Windows of a result: one measurement of one corpus of 512 tokens in windows of 128.
+  static let windows: WindowBytes = {
+    let corpus = WindowLosses(validation: [4, 4.5, 4, 4.5], test: [0, 1, 0, 1])
+    return WindowBytes(ResultWindows(base: [corpus], edited: [[corpus]]))
+  }()
+
   static func delivery(
     _ attempt: UInt64, _ cell: CellSpecification, alpha: Double = 0.5, seconds: Double = 1
   ) -> AttemptResult {

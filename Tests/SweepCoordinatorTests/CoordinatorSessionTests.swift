@@ -153,7 +153,19 @@ import Testing
     #expect(step.batch.writes.contains { if case .ended(AttemptID(1), .lost) = $0 { true } else { false } })
   }
 
-  @Test("a result that reports could not use is a fault of the engine", arguments: 0..<4)
+  @Test("a result is recorded with its windows, and acknowledged")
+  mutating func windows() {
+    _ = hear(Fixture.hello(anna), .ready(credit: 1))
+    var result = Fixture.delivery(1, cells[0].specification)
+    result.windows = Fixture.windows
+    let step = hear(.result(result))
+    let recorded = step.batch.writes.compactMap { write -> WindowBytes? in
+      if case .result(_, let delivered) = write { delivered.windows } else { nil }
+    }
+    #expect(recorded == [Fixture.windows])
+  }
+
+  @Test("a result that reports could not use is a fault of the engine", arguments: 0..<9)
   mutating func unfitResult(kind: Int) {
     _ = hear(Fixture.hello(anna), .ready(credit: 1))
     var result = Fixture.delivery(1, cells[0].specification)
@@ -164,10 +176,20 @@ import Testing
       var values = Fixture.result(cells[0].specification)
       values.evaluations = []
       result.result = CanonicalJSON.encode(values)
-    default:
+    case 3:
       var values = Fixture.result(cells[0].specification)
       values.evaluations[0].corpora[0].name = "dutch"
       result.result = CanonicalJSON.encode(values)
+    case 4: result.windows = WindowBytes(base: [], edited: [])
+    case 5: result.windows = WindowBytes(base: Fixture.windows.base, edited: Fixture.windows.edited.dropLast())
+    case 6: result.windows = WindowBytes(base: Fixture.windows.base, edited: Fixture.windows.edited * 2)
+    case 7: result.windows = WindowBytes(base: Fixture.windows.base * 2, edited: Fixture.windows.edited * 2)
+    default:
+      // Not a number.
+      result.windows = WindowBytes(
+        base: Fixture.windows.base, edited: Fixture.windows.edited.dropLast(4) + [1, 0, 0x80, 0xff])
+      // Not in the usual form.
+      result.result.append(UInt8(ascii: " "))
     }
     let step = hear(.result(result))
     #expect(!step.batch.writes.contains { if case .result = $0 { true } else { false } })
@@ -261,5 +283,12 @@ import Testing
     #expect(progress.count(.completed) == 2)
     #expect(progress.count(.running) == 2)
     #expect(progress.total == 4)
+  }
+}
+
+extension [UInt8] {
+  /// The bytes several times over.
+  fileprivate static func * (bytes: [UInt8], times: Int) -> [UInt8] {
+    (0..<times).flatMap { _ in bytes }
   }
 }

@@ -16,7 +16,10 @@ import Testing
     var random = SeededGenerator(seed: seed)
     for _ in 0..<50 {
       let result = CanonicalJSON.encode(Self.result(&random))
-      #expect(DeliveredJSON.isResult(result, of: corpora), "\(String(decoding: result, as: UTF8.self))")
+      let read = try CanonicalJSON.decode(CellResult.self, from: result)
+      #expect(
+        DeliveredJSON.measurements(inResult: result, of: corpora) == read.evaluations.count,
+        "\(String(decoding: result, as: UTF8.self))")
       let seconds = Double.random(in: 0...1000, using: &random)
       let report = AttemptReport(wallSeconds: seconds, tokensPerSecond: 1e5, host: "node-1", engineVersion: "0.1.0")
       #expect(DeliveredJSON.wallSeconds(ofReport: CanonicalJSON.encode(report)) == seconds)
@@ -35,10 +38,10 @@ import Testing
         Self.change(&result, &random)
         Self.change(&report, &random)
       }
-      if DeliveredJSON.isResult(result, of: corpora) {
+      if let measurements = DeliveredJSON.measurements(inResult: result, of: corpora) {
         taken += 1
         let read = try CanonicalJSON.decode(CellResult.self, from: result)
-        #expect(!read.evaluations.isEmpty)
+        #expect(read.evaluations.count == measurements)
         #expect(read.evaluations.allSatisfy { $0.corpora.map(\.name) == corpora.map(\.name) })
       }
       if let seconds = DeliveredJSON.wallSeconds(ofReport: report) {
@@ -53,17 +56,19 @@ import Testing
   func unusual() {
     var random = SeededGenerator(seed: 1)
     let result = CanonicalJSON.encode(Self.result(&random))
-    #expect(!DeliveredJSON.isResult(result, of: corpora.reversed()))
-    #expect(!DeliveredJSON.isResult(result, of: Array(corpora.prefix(1))))
-    #expect(!DeliveredJSON.isResult(result + [UInt8(ascii: " ")], of: corpora))
-    #expect(!DeliveredJSON.isResult(Array(result.dropLast()), of: corpora))
-    #expect(!DeliveredJSON.isResult([], of: corpora))
-    for end in 0..<result.count { #expect(!DeliveredJSON.isResult(Array(result[..<end]), of: corpora)) }
+    #expect(DeliveredJSON.measurements(inResult: result, of: corpora.reversed()) == nil)
+    #expect(DeliveredJSON.measurements(inResult: result, of: Array(corpora.prefix(1))) == nil)
+    #expect(DeliveredJSON.measurements(inResult: result + [UInt8(ascii: " ")], of: corpora) == nil)
+    #expect(DeliveredJSON.measurements(inResult: Array(result.dropLast()), of: corpora) == nil)
+    #expect(DeliveredJSON.measurements(inResult: [], of: corpora) == nil)
+    for end in 0..<result.count {
+      #expect(DeliveredJSON.measurements(inResult: Array(result[..<end]), of: corpora) == nil)
+    }
     let text = String(decoding: result, as: UTF8.self)
     for number in ["01", "1.", ".5", "+1", "1e999", "1e", "-", "NaN", "1e100", "0x1", "\"1\"", "null", ""] {
       let other = text.replacing("\"forgetTokens\":0", with: "\"forgetTokens\":\(number)")
       #expect(other != text)
-      #expect(!DeliveredJSON.isResult(Array(other.utf8), of: corpora), "\(number)")
+      #expect(DeliveredJSON.measurements(inResult: Array(other.utf8), of: corpora) == nil, "\(number)")
     }
   }
 

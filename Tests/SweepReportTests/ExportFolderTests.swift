@@ -17,7 +17,9 @@ import Testing
       let files = SmallSweep.report().exportedFiles()
       try ExportFolder.write(SmallSweep.report([]).exportedFiles(), to: out)
       let places = try ExportFolder.write(files, to: out)
-      let names = ["cells.csv", "steps.csv", "frontier.csv", "frontier.json", "frontier.svg", "provenance.csv"]
+      let names = [
+        "cells.csv", "steps.csv", "frontier.csv", "windows.csv", "frontier.json", "frontier.svg", "provenance.csv",
+      ]
       #expect(places.map(\.lastPathComponent) == names)
       #expect(try FileManager.default.contentsOfDirectory(atPath: out.path).sorted() == names.sorted())
       for (file, place) in zip(files, places) {

@@ -50,8 +50,11 @@ import Testing
   @Test func frontierHoldsTheRowsOfCellsThatAreOnAFront() {
     let sweep = SmallSweep.report()
     let cells = sweep.cellsCSV().split(separator: "\n")
-    let expected = [0, 1, 3, 4, 6].map { cells[$0] + "\n" }.joined()
-    #expect(sweep.frontierCSV() == expected)
+    let intervals = ["removal", "retention_cost", "cost_french"].map { "\($0)_test_low,\($0)_test_high" }
+    let expected = [0, 1, 3, 4, 6].map { row in
+      cells[row] + (row == 0 ? "," + intervals.joined(separator: ",") : ",,,,,,") + "\n"
+    }
+    #expect(sweep.frontierCSV() == expected.joined())
   }
 
   @Test func stepsAndProvenanceHoldWhatTheirNamesSay() {
@@ -118,7 +121,55 @@ import Testing
         lora          1/2   never    0/2       -                -            -        2.500
         scan          1/2   never    0/1       -                -            -        0.250
 
+        No interval where a result does not tell what its windows read: pdsweep did not keep it before
+
         """)
+  }
+
+  @Test func whatWindowsReadGivesEveryNumberItsInterval() throws {
+    // Two windows of the split: an interval can reach from one to the other.
+    let records = SmallSweep.records.map { record in
+      var record = record
+      let result = record.result
+      record.result?.windows = result.map { result in
+        func windows(_ losses: SplitLosses) -> WindowLosses {
+          WindowLosses(
+            validation: [Float(losses.validation), Float(losses.validation)],
+            test: [Float(losses.test - 0.25), Float(losses.test + 0.25)])
+        }
+        return ResultWindows(
+          base: result.evaluations[0].corpora.map { windows($0.base) },
+          edited: result.evaluations.map { $0.corpora.map { windows($0.edited) } })
+      }
+      return record
+    }
+    let sweep = SmallSweep.report(records)
+    let table = sweep.frontierTable()
+    #expect(table.contains("8.500 \u{B1}0.250  *  +0.016 \u{B1}0.000"))
+    #expect(table.contains("\u{B1} half the 95 % interval"))
+    #expect(!table.contains("No interval"))
+    let rows = sweep.frontierCSV().split(separator: "\n")
+    #expect(rows[1].hasSuffix(",8.25,8.75,0.015625,0.015625,0.25,0.25"), "\(rows[1])")
+    let document = try FrontierDocumentTests.read(sweep.frontierJSON())
+    let first = try #require((document["frontier"] as? [NSDictionary])?.first { $0["cell"] as? Int == 0 })
+    let intervals = try FrontierDocumentTests.read(
+      """
+      {"removal": {"low": 8.25, "high": 8.75}, "retention_cost": {"low": 0.015625, "high": 0.015625},
+       "off_target_costs": {"french": {"low": 0.25, "high": 0.25}}}
+      """)
+    #expect(first["test_intervals"] as? NSDictionary == intervals)
+    let target = try #require(
+      ((document["methods"] as? [NSDictionary])?.first?["tokens_to_target"] as? NSDictionary)?["test_intervals"]
+        as? NSDictionary)
+    // The seeds' medians, 8 and 8.5, lie as far apart as the windows.
+    #expect((target["removal"] as? NSDictionary)?["low"] as? Double == 7.75)
+    #expect((target["removal"] as? NSDictionary)?["high"] as? Double == 8.75)
+    #expect(sweep.cellsCSV() == SmallSweep.report().cellsCSV(), "the cells' numbers stay")
+    let windows = sweep.windowsCSV().split(separator: "\n")
+    #expect(windows[0] == "cell,method,step,corpus,role,split,window,base,edited")
+    #expect(windows[3] == "0,one-scalar,0,german,forget,test,0,3.0,8.25")
+    #expect(windows.count == 1 + 4 * 3 * 2 * 2)
+    #expect(SmallSweep.report().windowsCSV() == windows[0] + "\n")
   }
 
   @Test func aSweepWithoutResultsStillGivesEveryFile() throws {

@@ -135,6 +135,7 @@ import Testing
     #expect(
       Set(units.keys) == [
         "removal", "retention_cost", "off_target_cost", "token_budget", "hypervolume", "hypervolume_with_tokens",
+        "test_intervals",
       ])
     found.removeObject(forKey: "units")
     let expectedDocument = try Self.read(expected)

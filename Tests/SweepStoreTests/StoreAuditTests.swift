@@ -29,7 +29,8 @@ import Testing
     let writes = (0..<3).flatMap { index -> [StoreWrite] in
       let attempt = AttemptID(UInt64(index + 1))
       return [
-        .leased(attempt, CellID(index), Fixture.anna), .result(attempt, Fixture.delivered(cells[index])),
+        .leased(attempt, CellID(index), Fixture.anna),
+        .result(attempt, Fixture.delivered(cells[index], index == 1 ? Fixture.result() : Fixture.windowed())),
         .outcome(CellID(index), .completed),
       ]
     }
@@ -91,6 +92,11 @@ import Testing
     ("UPDATE results SET result = '{}' WHERE specification = 2", "result cannot be read"),
     ("UPDATE results SET report = '{}' WHERE specification = 2", "the report of its result cannot be read"),
     ("UPDATE results SET attempt = 2 WHERE specification = 1", "ran another cell"),
+    ("UPDATE windows SET losses = zeroblob(32) WHERE specification = 1", "windows do not fit their digest"),
+    ("UPDATE windows SET digest = zeroblob(32) WHERE specification = 1", "windows do not fit their digest"),
+    ("UPDATE base_windows SET losses = zeroblob(32)", "windows do not average to its means"),
+    ("UPDATE windows SET losses = zeroblob(31) WHERE specification = 3", "result cannot be read"),
+    ("DELETE FROM base_windows", "windows do not fit their digest"),
     ("UPDATE results SET attempt = 99 WHERE specification = 1", "ended otherwise"),
     ("UPDATE attempts SET outcome = 'failed', reason = 'diverged' WHERE number = 1", "ended otherwise"),
     ("DELETE FROM results WHERE specification = 1", "completed and has no result"),
@@ -117,8 +123,9 @@ import Testing
   func damage() async throws {
     try await complete().close()
     var content = try Data(contentsOf: URL(fileURLWithPath: folder.store))
+    // With its first byte, which says what kind of page it is: whatever lies there is damaged.
     let page = content.count / 4096 / 2
-    content.replaceSubrange(page * 4096 + 100..<page * 4096 + 900, with: Data(repeating: 0x5A, count: 800))
+    content.replaceSubrange(page * 4096..<page * 4096 + 900, with: Data(repeating: 0x5A, count: 900))
     try content.write(to: URL(fileURLWithPath: folder.store))
     let error = #expect(throws: StoreError.self) { try audit() }
     guard case .damaged = error else {

@@ -73,11 +73,24 @@ enum Fixture {
       ], steps: [], edit: .prefactors(alphas: [alpha]), forgetTokens: 0, retainTokens: 0)
   }
 
+  /// A result with what its four windows on each split read.
+  static func windowed(alpha: Double = 0.5) -> CellResult {
+    var result = result(alpha: alpha)
+    let corpus = WindowLosses(validation: [4, 4.5, 4, 4.5], test: [4.25, 4.75, 4.25, 4.75])
+    let edited = WindowLosses(validation: [4.5, 4, 4.5, 4], test: [4.5, 4.5, 4 + Float(alpha), 5 - Float(alpha)])
+    result.windows = ResultWindows(base: [corpus], edited: [[edited]])
+    return result
+  }
+
   static let report = AttemptReport(wallSeconds: 1.5, tokensPerSecond: 1000, host: "here", engineVersion: "1")
 
   static func delivered(_ cell: Cell, alpha: Double = 0.5) -> DeliveredResult {
+    delivered(cell, result(alpha: alpha))
+  }
+
+  static func delivered(_ cell: Cell, _ result: CellResult) -> DeliveredResult {
     DeliveredResult(
-      fingerprint: cell.fingerprint, result: CanonicalJSON.encode(result(alpha: alpha)),
-      report: CanonicalJSON.encode(report))
+      fingerprint: cell.fingerprint, result: CanonicalJSON.encode(result), report: CanonicalJSON.encode(report),
+      windows: result.windows.map(WindowBytes.init))
   }
 }

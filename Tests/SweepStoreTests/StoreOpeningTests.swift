@@ -209,12 +209,84 @@ import Testing
       try connection.execute(
         sql: "INSERT INTO results VALUES (?, ?, 2, ?)",
         arguments: [
-          result.fingerprint.blob, result.digest.blob, String(decoding: result.result, as: UTF8.self),
+          result.fingerprint.blob, result.digest.numbers.blob, String(decoding: result.result, as: UTF8.self),
         ])
       try connection.execute(
         sql: "INSERT INTO reports VALUES (2, ?)", arguments: [String(decoding: result.report, as: UTF8.self)])
     }
     try database.close()
+  }
+
+  @Test("a store of before windows were kept is read and carried on: its results have none, and can be audited")
+  func secondVersion() async throws {
+    let cells = Fixture.cells(2)
+    let sweep = Fixture.sweep(cells, audit: 1)
+    do {
+      let database = try DatabaseQueue(path: folder.store)
+      try await database.writeWithoutTransaction {
+        try StoreSchema.migrate($0, to: 2, storeID: "old store", now: 1)
+      }
+      try await database.write { connection in
+        try connection.execute(
+          sql: """
+            INSERT INTO sweeps
+              (id, digest, name, file, vocabulary_size, goal_retention_cost, audit_fraction, begun, opened)
+            VALUES (1, ?, ?, ?, ?, ?, 1, 1, 1)
+            """,
+          arguments: [sweep.digest.blob, sweep.name, sweep.file, sweep.vocabularySize, sweep.goal.retentionCostAtMost])
+        for cell in cells {
+          try connection.execute(
+            sql: "INSERT INTO specifications VALUES (?, ?, ?)",
+            arguments: [
+              cell.index + 1, cell.fingerprint.blob, String(decoding: cell.specification.canonicalForm, as: UTF8.self),
+            ])
+          try connection.execute(
+            sql: "INSERT INTO cells (sweep, idx, method, specification, state) VALUES (1, ?, ?, ?, ?)",
+            arguments: [cell.index, cell.method, cell.index + 1, cell.index == 0 ? "completed" : "pending"])
+        }
+        let result = Fixture.delivered(cells[0])
+        try connection.execute(
+          sql: """
+            INSERT INTO attempts (number, sweep, idx, worker, started, ended, outcome)
+            VALUES (1, 1, 0, 'anna', 10, 20, 'completed')
+            """)
+        try connection.execute(
+          sql: "INSERT INTO results VALUES (1, ?, 1, ?, ?)",
+          arguments: [
+            result.digest.numbers.blob, String(decoding: result.result, as: UTF8.self),
+            String(decoding: result.report, as: UTF8.self),
+          ])
+      }
+      try database.close()
+    }
+    let reader = try StoreReader(path: folder.store)
+    let old = try reader.records(of: try #require(try reader.sweeps().first).id)
+    #expect(old.map(\.result) == [Fixture.result(), nil])
+
+    let store = try SweepStore(path: folder.store)
+    let open = try store.begin(sweep, cells: cells)
+    #expect(open.sweeps[0].stored.cells.map(\.resultDigest) == [Fixture.delivered(cells[0]).digest, nil])
+    var scheduler = Scheduler(
+      sweeps: open.sweeps.map(\.stored), attempts: open.attempts, nextAttempt: open.nextAttempt,
+      at: Instant(nanoseconds: 0))
+    #expect(scheduler.openAudits == 1)
+    var writes: [StoreWrite] = []
+    func happens(_ event: Scheduler.Event) {
+      for action in scheduler.handle(event, at: Instant(nanoseconds: 1)) {
+        if case .record(let write) = action { writes.append(write) }
+      }
+    }
+    happens(.joined(Fixture.bert, WorkerCapacity(), running: []))
+    happens(.ready(Fixture.bert, credit: 4))
+    while let attempt = scheduler.leases(of: Fixture.bert)?.first {
+      let cell = try #require(scheduler.cell(of: attempt))
+      happens(.result(Fixture.bert, attempt, Fixture.delivered(cells[cell.index], Fixture.windowed())))
+    }
+    #expect(writes.contains(.audited(CellID(0), .agreed)))
+    #expect(!writes.contains { if case .fault = $0 { true } else { false } })
+    try await store.commit(StoreBatch(writes), in: open.places, at: Fixture.time)
+    let results = try StoreReader(path: folder.store).records(of: open.sweeps[0].id).map(\.result)
+    #expect(results == [Fixture.result(), Fixture.windowed()])
   }
 
   @Test("a store without one of its tables says which", arguments: ["results", "journal", "events"])

@@ -100,6 +100,47 @@ struct StoreUnderTest {
     #expect(try store.records.sweeps().map(\.description) == [again])
   }
 
+  @Test("results keep their windows, beside others that have none", arguments: StoreKind.allCases)
+  func windows(_ kind: StoreKind) async throws {
+    let store = try kind.open()
+    // More than are written at a time, and not all at once.
+    let cells = Fixture.cells(90)
+    let results = cells.map { $0.index % 9 == 4 ? Fixture.result() : Fixture.windowed(alpha: Double($0.index) / 128) }
+    let open = try store.begin(cells)
+    var writes: [StoreWrite] = []
+    for cell in cells {
+      let attempt = AttemptID(UInt64(cell.index + 1))
+      writes += [
+        .leased(attempt, CellID(cell.index), anna), .result(attempt, Fixture.delivered(cell, results[cell.index])),
+        .outcome(CellID(cell.index), .completed),
+      ]
+    }
+    try await store.commit(Array(writes.prefix(3)), open)
+    try await store.commit(Array(writes.dropFirst(3)), open)
+    #expect(try store.records.records(of: open.sweeps[0].id).map(\.result) == results)
+    let digests = try store.begin(cells).sweeps[0].stored.cells.map(\.resultDigest)
+    #expect(digests == zip(cells, results).map { Fixture.delivered($0, $1).digest })
+    #expect(digests.count { $0?.windows == nil } == 10)
+  }
+
+  @Test("a result that differs in a window alone is kept as a fault", arguments: StoreKind.allCases)
+  func differingWindows(_ kind: StoreKind) async throws {
+    let store = try kind.open()
+    let cells = Fixture.cells(1)
+    let open = try store.begin(cells)
+    var other = Fixture.windowed()
+    other.windows?.edited[0][0].test = [4.75, 4.25, 4.5, 4.5]
+    let fault = Fixture.delivered(cells[0], other)
+    try await store.commit(
+      [
+        .leased(AttemptID(1), CellID(0), anna), .leased(AttemptID(2), CellID(0), bert, for: .audit),
+        .result(AttemptID(1), Fixture.delivered(cells[0], Fixture.windowed())), .outcome(CellID(0), .completed),
+        .fault(AttemptID(2), fault),
+      ], open)
+    #expect(try store.records.faults(of: open.sweeps[0].id).map(\.attempt) == [AttemptID(2)])
+    #expect(try store.records.records(of: open.sweeps[0].id)[0].result == Fixture.windowed())
+  }
+
   @Test("a sweep taken up again stands where it was, and attempt numbers go on", arguments: StoreKind.allCases)
   func reopening(_ kind: StoreKind) async throws {
     let store = try kind.open()

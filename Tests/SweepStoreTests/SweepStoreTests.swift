@@ -85,6 +85,31 @@ import Testing
     }
   }
 
+  @Test("what the base model read is kept once, whoever brings it")
+  func sharedBase() async throws {
+    let store = try SweepStore(path: folder.store)
+    let cells = Fixture.cells(70)
+    let open = try store.begin(Fixture.sweep(cells), cells: cells)
+    for part in [cells.prefix(40), cells.dropFirst(40)] {
+      let writes = part.flatMap { cell -> [StoreWrite] in
+        let attempt = AttemptID(UInt64(cell.index + 1))
+        let delivered = Fixture.delivered(cell, Fixture.windowed(alpha: Double(cell.index)))
+        return [.leased(attempt, CellID(cell.index), anna), .result(attempt, delivered)]
+      }
+      try await store.commit(StoreBatch(writes), in: open.places, at: Fixture.time)
+    }
+    let sizes = try await store.database.read { connection in
+      try Row.fetchAll(
+        connection,
+        sql: """
+          SELECT count(*), sum(length(losses)) FROM base_windows UNION ALL
+            SELECT count(*), sum(length(losses)) FROM windows
+          """
+      ).map { [$0[0] as Int, $0[1] as Int] }
+    }
+    #expect(sizes == [[1, 32], [70, 70 * 32]])
+  }
+
   @Test("a full disk is said in one line, leaves nothing half-written, and is over when there is room")
   func fullDisk() async throws {
     let store = try SweepStore(path: folder.store)

@@ -64,13 +64,13 @@ import Testing
     let cases: [([[UInt8]], WireError)] = [
       ([], .frameCount(0)),
       ([body], .frameCount(1)),
-      ([[2], body, []], .frameCount(3)),
+      ([[3], body, []], .frameCount(3)),
       ([[], body], .versionFrame(length: 0)),
-      ([[2, 2], body], .versionFrame(length: 2)),
-      ([[1], body], .unknownVersion(1)),
-      ([[3], body], .unknownVersion(3)),
-      ([[1], []], .unknownVersion(1)),
-      ([[2], []], .malformed("an empty body")),
+      ([[3, 3], body], .versionFrame(length: 2)),
+      ([[2], body], .unknownVersion(2)),
+      ([[4], body], .unknownVersion(4)),
+      ([[2], []], .unknownVersion(2)),
+      ([[3], []], .malformed("an empty body")),
     ]
     for (frames, error) in cases {
       #expect(throws: error) { try MessageCodec.decodeFromWorker(frames) }
@@ -118,6 +118,7 @@ import Testing
     let longText = [UInt8](repeating: 0x61, count: WireProtocol.textBytes + 1)
     let manyAttempts = [UInt8](repeating: 1, count: WireProtocol.listCount + 1)
     let digest = [UInt8](repeating: 7, count: 32)
+    let result = [0x08, 1] + field(2, digest) + field(3, [1]) + field(4, [1])
     let requests: [[UInt8]] = [
       field(1, field(1, []) + names),  // a worker without a name
       field(1, field(1, longName) + names),
@@ -133,6 +134,9 @@ import Testing
       field(4, [0x08, 1] + field(2, digest) + field(3, [1])),  // no report
       field(4, [0x08, 1] + field(2, digest) + field(4, [1])),  // no result
       field(4, field(2, digest) + field(3, [1]) + field(4, [1])),  // attempt 0
+      field(4, result + field(5, field(1, [UInt8](repeating: 0, count: WireProtocol.windowBytes + 1)))),
+      field(4, result + field(5, field(1, [0]) + field(2, [UInt8](repeating: 0, count: WireProtocol.windowBytes)))),
+      field(4, result + field(5, [0x0a, 0xff, 0xff, 0xff, 0x07, 1])),  // 16 MiB announced, a byte there
       field(5, [0x08, 1]),  // no kind
       field(5, [0x08, 1, 0x10, 9]),  // an unknown kind
       field(5, [0x08, 1, 0x10, 1] + field(3, longText)),
@@ -175,6 +179,7 @@ import Testing
       field(2, [0x08, 0x80, 0x08]),
       field(3, field(1, [0x08, 0x01])),
       field(4, [0x08, 1] + field(2, digest) + field(3, [1]) + field(4, [1])),
+      field(4, [0x08, 1] + field(2, digest) + field(3, [1]) + field(4, [1]) + field(5, field(2, [1]))),
       field(5, [0x08, 1, 0x10, 8]),
       field(7, field(1, digest) + [0x18, 0x80, 0x80, 0x40]),
     ]

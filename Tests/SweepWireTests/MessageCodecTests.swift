@@ -28,9 +28,9 @@ import Testing
 
   /// The bytes were worked out by hand from the protobuf encoding guide and messages.proto; they may only change
   /// together with the protocol's version.
-  @Test("The bytes of a worker's messages are those of the protocol's version 2")
+  @Test("The bytes of a worker's messages are those of the protocol's version 3")
   func goldenFromWorker() {
-    #expect(WireProtocol.version == 2)
+    #expect(WireProtocol.version == 3)
     let name: [UInt8] = [0x0a, 0x01] + utf8("w")
     let hello: [UInt8] =
       name + [0x12, 0x01] + utf8("1") + [0x18, 0x02, 0x22, 0x01] + utf8("h") + [0x28, 0x96, 0x01, 0x30, 0x04, 0x38]
@@ -55,6 +55,13 @@ import Testing
       .result(AttemptResult(attempt: AttemptID(9), fingerprint: digest, result: utf8("{}"), report: utf8("[]"))),
       [0x22, 0x2c, 0x08, 0x09, 0x12, 0x20] + digest.bytes + [0x1a, 0x02] + utf8("{}") + [0x22, 0x02] + utf8("[]"))
     expect(
+      .result(
+        AttemptResult(
+          attempt: AttemptID(9), fingerprint: digest, result: utf8("{}"), report: utf8("[]"),
+          windows: WindowBytes(base: [1, 2], edited: [3]))),
+      [0x22, 0x35, 0x08, 0x09, 0x12, 0x20] + digest.bytes + [0x1a, 0x02] + utf8("{}") + [0x22, 0x02] + utf8("[]")
+        + [0x2a, 0x07, 0x0a, 0x02, 1, 2, 0x12, 0x01, 3])
+    expect(
       .failure(attempt: AttemptID(9), CellFailure(kind: .preempted, message: "no")),
       [0x2a, 0x08, 0x08, 0x09, 0x10, 0x05, 0x1a, 0x02] + utf8("no"))
     expect(.goodbye(reason: "bye"), [0x32, 0x05, 0x0a, 0x03] + utf8("bye"))
@@ -63,7 +70,7 @@ import Testing
       [0x3a, 0x30, 0x0a, 0x20] + digest.bytes + [0x10, 0xac, 0x02, 0x18, 0x05, 0x21, 1, 0, 0, 0, 0, 0, 0, 0])
   }
 
-  @Test("The bytes of a coordinator's messages are those of the protocol's version 2")
+  @Test("The bytes of a coordinator's messages are those of the protocol's version 3")
   func goldenToWorker() {
     let digest = SHA256Digest(of: "file")
     let artefact: [UInt8] =
@@ -162,7 +169,10 @@ import Testing
       AttemptResult(
         attempt: AttemptID(.max), fingerprint: SHA256Digest(of: ""),
         result: [UInt8](repeating: 0x20, count: WireProtocol.cellResultBytes),
-        report: [UInt8](repeating: 0x20, count: WireProtocol.reportBytes)))
+        report: [UInt8](repeating: 0x20, count: WireProtocol.reportBytes),
+        windows: WindowBytes(
+          base: [UInt8](repeating: 1, count: 1 << 20),
+          edited: [UInt8](repeating: 1, count: WireProtocol.windowBytes - (1 << 20)))))
     #expect(try MessageCodec.decodeFromWorker(framed(MessageCodec.encode(result))) == result)
   }
 
@@ -185,7 +195,7 @@ import Testing
 
 /// The frames of a message with this body.
 func framed(_ body: [UInt8]) -> [[UInt8]] {
-  [[2], body]
+  [[3], body]
 }
 
 func utf8(_ text: String) -> [UInt8] {

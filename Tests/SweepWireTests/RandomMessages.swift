@@ -25,7 +25,8 @@ extension SeededGenerator {
     case 3:
       .result(
         AttemptResult(
-          attempt: attempt(), fingerprint: digest(), result: bytes(1...300), report: bytes(1...100)))
+          attempt: attempt(), fingerprint: digest(), result: bytes(1...300), report: bytes(1...100),
+          windows: Bool.random(using: &self) ? WindowBytes(base: bytes(0...40), edited: bytes(0...80)) : nil))
     case 4:
       .failure(
         attempt: attempt(),

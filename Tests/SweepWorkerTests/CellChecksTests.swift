@@ -118,6 +118,31 @@ import Testing
     guard case .result = outcomes.last else { return #expect(Bool(false), "no result") }
   }
 
+  @Test("Evaluation windows are delivered beside the result, and left out where they are too many to be sent")
+  func windows() async throws {
+    let files = try Files()
+    let runs = Mutex(0)
+    var stage = try Stage(files) { (_, _, _, _) throws(CellFailure) in
+      let count = runs.withLock { runs in
+        runs += 1
+        return runs == 1 ? WireProtocol.windowBytes / 16 + 1 : 2
+      }
+      let losses = Array(repeating: Float(1.5), count: count)
+      let corpus = WindowLosses(validation: losses, test: losses)
+      var run = CellRun.example(1)
+      run.result.windows = ResultWindows(base: [corpus], edited: [[corpus]])
+      return run
+    }
+    let outcomes = try await stage.play([files.cell, files.cell], artefacts: files.artefacts)
+    let results = outcomes.compactMap { outcome -> AttemptResult? in
+      if case .result(let result) = outcome { result } else { nil }
+    }
+    let loss: [UInt8] = [0, 0, 0xc0, 0x3f]
+    let corpus = loss + loss + loss + loss
+    #expect(results.map(\.windows) == [nil, WindowBytes(base: corpus, edited: corpus)])
+    #expect(results.first?.result == results.last?.result)
+  }
+
   @Test("The engine's failures are delivered as they are")
   func engineFailures() async throws {
     let files = try Files()

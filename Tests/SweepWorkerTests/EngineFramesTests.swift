@@ -25,6 +25,7 @@ import Testing
     .alive(AttemptProgress(attempt: AttemptID(3), step: 5, steps: 9, loss: nil)),
     .alive(AttemptProgress(attempt: AttemptID(3), step: 5, steps: 9, loss: -0.125)),
     .finished(AttemptID(4), .result(outcome(4))),
+    .finished(AttemptID(5), .result(outcome(5, windows: WindowBytes(base: [1, 2, 3, 4], edited: [5, 6, 7, 8])))),
     .stale(AttemptID(8), [SHA256Digest(of: "a"), SHA256Digest(of: "b")]),
     .finished(AttemptID(4), .failure(CellFailure(kind: .outOfMemory, message: "größer als der Speicher"))),
   ]
@@ -60,6 +61,19 @@ import Testing
         #expect(throws: EngineFrameError.self) { try EngineFrames.decodeFromEngine(Array(body.prefix(count))) }
       }
       #expect(throws: EngineFrameError.self) { try EngineFrames.decodeFromEngine(body + [0]) }
+    }
+  }
+
+  @Test("Windows beyond the bound are refused by their announced length")
+  func longWindows() {
+    let windows = WindowBytes(base: [1, 2, 3, 4], edited: [5, 6, 7, 8])
+    let frame = body(EngineFrames.encode(.finished(AttemptID(5), .result(outcome(5, windows: windows)))))
+    let most = WireProtocol.windowBytes
+    for (place, allowed) in [(frame.count - 16, most), (frame.count - 8, most - 4)] {
+      var long = frame
+      for byte in 0..<4 { long[place + byte] = UInt8(truncatingIfNeeded: (allowed + 1) >> (8 * byte)) }
+      let error = #expect(throws: EngineFrameError.self) { try EngineFrames.decodeFromEngine(long) }
+      #expect(error?.description == "expected a length up to \(allowed), found \(allowed + 1)")
     }
   }
 

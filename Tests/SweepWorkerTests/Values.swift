@@ -40,9 +40,10 @@ func local(_ artefact: Artefact, version: Int = 1) -> LocalArtefact {
     stamp: FileStamp(size: artefact.size, changed: Date(timeIntervalSince1970: 0), number: version))
 }
 
-func outcome(_ number: UInt64) -> AttemptResult {
+func outcome(_ number: UInt64, windows: WindowBytes? = nil) -> AttemptResult {
   AttemptResult(
-    attempt: AttemptID(number), fingerprint: SHA256Digest(of: "cell"), result: [0x7b, 0x7d], report: [0x7b, 0x7d])
+    attempt: AttemptID(number), fingerprint: SHA256Digest(of: "cell"), result: [0x7b, 0x7d], report: [0x7b, 0x7d],
+    windows: windows)
 }
 
 func handedBack(_ number: UInt64, _ message: String) -> FromWorker {

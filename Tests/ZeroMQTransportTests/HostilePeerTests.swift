@@ -12,9 +12,9 @@ import ZeroMQTransport
     let body = MessageCodec.encode(.ready(credit: 1))
     let many = [[UInt8]](repeating: [0xff], count: 50)
     let garbage: [([[UInt8]], WireError)] = [
-      ([[]], .frameCount(1)), ([[2]], .frameCount(1)), ([[2], body, [0]], .frameCount(3)), (many, .frameCount(3)),
+      ([[]], .frameCount(1)), ([[3]], .frameCount(1)), ([[3], body, [0]], .frameCount(3)), (many, .frameCount(3)),
       ([[], []], .versionFrame(length: 0)), ([[9], body], .unknownVersion(9)),
-      ([[2], []], .malformed("an empty body")), ([[2], [0x7a, 0]], .unknownKind(15)),
+      ([[3], []], .malformed("an empty body")), ([[3], [0x7a, 0]], .unknownKind(15)),
     ]
     var events = Events(coordinator.incoming)
     for (frames, error) in garbage {
@@ -24,7 +24,7 @@ import ZeroMQTransport
       }
       #expect(found == error)
     }
-    #expect(peer.send([[2], body]))
+    #expect(peer.send([[3], body]))
     guard case .message(_, .ready(1)) = await events.next() else { return #expect(Bool(false), "nothing arrived") }
     await coordinator.close()
   }
@@ -49,7 +49,7 @@ import ZeroMQTransport
       default: connection.send([0xff])
       }
       let dealer = RawDealer(port: port)
-      #expect(dealer.send([[2], [UInt8](repeating: 0x22, count: WireProtocol.resultBytes + 1)]))
+      #expect(dealer.send([[3], [UInt8](repeating: 0x22, count: WireProtocol.resultBytes + 1)]))
       worker.send([.ready(credit: round)])
       // Noise may pass for the first version of ZMTP, which has no greeting; then it is counted.
       var event = await events.next()
@@ -66,20 +66,20 @@ import ZeroMQTransport
   func stolenName() async throws {
     let coordinator = try await listen()
     let first = RawDealer(port: coordinator.endpoint.port, name: "worker")
-    #expect(first.send([[2], MessageCodec.encode(.ready(credit: 1))]))
+    #expect(first.send([[3], MessageCodec.encode(.ready(credit: 1))]))
     var events = Events(coordinator.incoming)
     guard case .message(let peer, _) = await events.next() else { return #expect(Bool(false), "nothing arrived") }
     let second = RawDealer(port: coordinator.endpoint.port, name: "worker")
-    _ = second.send([[2], MessageCodec.encode(.ready(credit: 2))])
+    _ = second.send([[3], MessageCodec.encode(.ready(credit: 2))])
     // Comes after the second connection was looked at, and from another one.
     let third = RawDealer(port: coordinator.endpoint.port)
-    #expect(third.send([[2], MessageCodec.encode(.ready(credit: 3))]))
+    #expect(third.send([[3], MessageCodec.encode(.ready(credit: 3))]))
     guard case .message(let other, .ready(3)) = await events.next() else {
       return #expect(Bool(false), "another message arrived")
     }
     #expect(other != peer)
     coordinator.send([OutgoingMessage(to: peer, .drain)])
-    #expect(first.receive() == [[2]] + MessageCodec.encode(.drain))
+    #expect(first.receive() == [[3]] + MessageCodec.encode(.drain))
     await coordinator.close()
   }
 
@@ -89,7 +89,7 @@ import ZeroMQTransport
     // Gives up when nothing moves for half a second.
     let peer = RawDealer(port: coordinator.endpoint.port, patience: 500)
     let size = 1 << 20
-    let message = [[2], MessageCodec.encode(result(1, bytes: size))]
+    let message = [[3], MessageCodec.encode(result(1, bytes: size))]
     var sent = 0
     while sent < 1000, peer.send(message) { sent += 1 }
     // The inbox holds 8 MiB, libzmq 64 messages, TCP and the sender a few more.

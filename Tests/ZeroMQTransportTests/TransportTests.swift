@@ -139,7 +139,7 @@ import ZeroMQTransport
   func peerThatDoesNotRead() async throws {
     let coordinator = try await listen()
     let deaf = RawDealer(port: coordinator.endpoint.port)
-    #expect(deaf.send([[2], MessageCodec.encode(.ready(credit: 1))]))
+    #expect(deaf.send([[3], MessageCodec.encode(.ready(credit: 1))]))
     var events = Events(coordinator.incoming)
     guard case .message(let peer, _) = await events.next() else { return #expect(Bool(false), "nothing arrived") }
     let cell = LeasedCell(

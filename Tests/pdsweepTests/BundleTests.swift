@@ -61,7 +61,7 @@ import Testing
     #expect(
       names == [
         "bundle.json", "store.sqlite", "trial", "trial.yaml", "trial/cells.csv", "trial/frontier.csv",
-        "trial/frontier.json", "trial/frontier.svg", "trial/provenance.csv", "trial/steps.csv",
+        "trial/frontier.json", "trial/frontier.svg", "trial/provenance.csv", "trial/steps.csv", "trial/windows.csv",
       ])
     #expect(try String(contentsOf: path("out/trial.yaml"), encoding: .utf8) == "sweep: trial\n")
     #expect(manifest.inputs.map(\.role).contains("corpus:german"))

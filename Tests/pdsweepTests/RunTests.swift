@@ -20,6 +20,13 @@ struct RunTests {
     }
     #expect(try laboratory.export("1") == laboratory.export("3"))
     #expect(try laboratory.read("1/cells.csv").contains("one-scalar"))
+    let results = try ["1.sqlite", "3.sqlite"].map { name in
+      let reader = try StoreReader(path: laboratory.folder.appending(path: name).path)
+      return try reader.records(of: try #require(try reader.sweeps().first).id).map(\.result)
+    }
+    #expect(results[0] == results[1], "windows included")
+    #expect(results[0].allSatisfy { $0?.isMeanOfItsWindows == true })
+    #expect(results[0].allSatisfy { $0?.windows?.base[0].test.count == 2 })
 
     for workers in [1, 3] {
       let arguments = ["report", "\(workers).sqlite", "--output", "report-\(workers)", "--no-provenance"]

@@ -27,13 +27,23 @@ public struct Evaluator {
     return result
   }
 
+  /// Mean cross-entropies, nats: over all predicted tokens, and over those of each window; `nil` if stopped.
+  public func meanCrossEntropies(
+    of windows: [TokenWindow], edit: (any Edit)? = nil, shouldStop: () -> Bool = { false }
+  ) -> (all: Double, windows: [Double])? {
+    guard let losses = tokenCrossEntropies(of: windows, edit: edit, shouldStop: shouldStop) else { return nil }
+    let sum = losses.reduce(0.0) { $1.reduce($0) { $0 + Double($1) } }
+    return (
+      all: sum / Double(losses.reduce(0) { $0 + $1.count }),
+      windows: losses.map { window in window.reduce(0.0) { $0 + Double($1) } / Double(window.count) }
+    )
+  }
+
   /// Mean cross-entropy over all predicted tokens, nats; `nil` if stopped.
   public func meanCrossEntropy(
     of windows: [TokenWindow], edit: (any Edit)? = nil, shouldStop: () -> Bool = { false }
   ) -> Double? {
-    guard let losses = tokenCrossEntropies(of: windows, edit: edit, shouldStop: shouldStop) else { return nil }
-    let sum = losses.reduce(0.0) { $1.reduce($0) { $0 + Double($1) } }
-    return sum / Double(losses.reduce(0) { $0 + $1.count })
+    meanCrossEntropies(of: windows, edit: edit, shouldStop: shouldStop)?.all
   }
 
   /// What edits make of text, held against the base model.

@@ -84,9 +84,7 @@ public struct GrowingFrontier: Sendable {
   /// Takes in all measurements of a cell's result. The base model reads the same in all cells of a sweep; each cell
   /// may be inserted once.
   public mutating func insert(_ result: CellResult, of cell: Cell) {
-    for point in TradeOffPoint.points(of: [CellRecord(cell: cell, state: .completed, result: result)]) {
-      insert(point)
-    }
+    for point in TradeOffPoint.points(of: result, by: cell) { insert(point) }
   }
 
   /// Takes in one measurement.

@@ -7,16 +7,19 @@ public struct TradeOffPoint: Sendable, Hashable {
   public let evaluation: EvaluationPoint
   /// What was learned; `nil` for an evaluation along the way, whose edit is not kept.
   public let edit: EditSummary?
+  /// What every evaluation window read; `nil` where the result does not tell.
+  public let windows: PointWindows?
   /// What choices are made on.
   public let validation: TradeOffReading
   /// What is reported.
   public let test: TradeOffReading
 
   /// Creates a point.
-  init(cell: Cell, evaluation: EvaluationPoint, edit: EditSummary?) {
+  init(cell: Cell, evaluation: EvaluationPoint, edit: EditSummary?, windows: PointWindows?) {
     self.cell = cell
     self.evaluation = evaluation
     self.edit = edit
+    self.windows = windows
     validation = TradeOffReading(evaluation, .validation)
     test = TradeOffReading(evaluation, .test)
   }
@@ -38,13 +41,25 @@ public struct TradeOffPoint: Sendable, Hashable {
   /// The points of all results, by ascending cell and step.
   public static func points(of records: [CellRecord]) -> [TradeOffPoint] {
     let finished = records.compactMap { record in record.result.map { (cell: record.cell, result: $0) } }
-    return finished.sorted { $0.cell.index < $1.cell.index }.flatMap { cell, result in
-      result.evaluations.enumerated().map { place, evaluation in
-        let isFinal = place == result.evaluations.count - 1
-        return TradeOffPoint(cell: cell, evaluation: evaluation, edit: isFinal ? result.edit : nil)
-      }
+    return finished.sorted { $0.cell.index < $1.cell.index }.flatMap { points(of: $0.result, by: $0.cell) }
+  }
+
+  /// The points of one cell's result, by ascending step.
+  static func points(of result: CellResult, by cell: Cell) -> [TradeOffPoint] {
+    result.evaluations.enumerated().map { place, evaluation in
+      TradeOffPoint(
+        cell: cell, evaluation: evaluation, edit: place == result.evaluations.count - 1 ? result.edit : nil,
+        windows: result.windows.map { PointWindows(base: $0.base, edited: $0.edited[place]) })
     }
   }
+}
+
+/// What every evaluation window read at one measurement: one element a corpus, in the specification's order.
+public struct PointWindows: Sendable, Hashable {
+  /// With the base model.
+  public let base: [WindowLosses]
+  /// With the edited model.
+  public let edited: [WindowLosses]
 }
 
 /// What an edit does to the language to remove and to the one to keep, on one split.

@@ -4,18 +4,55 @@ public import ContentHash
 public struct DeliveredResult: Sendable, Hashable {
   /// The fingerprint of the cell that was run.
   public let fingerprint: SHA256Digest
-  /// The digest of ``result``: two executions of a cell agree exactly when their digests do.
-  public let digest: SHA256Digest
+  /// What two executions of a cell are compared by.
+  public let digest: ResultDigest
   /// Canonical JSON of the ``CellResult``.
   public let result: [UInt8]
   /// Canonical JSON of the ``AttemptReport``.
   public let report: [UInt8]
+  /// What every evaluation window read; `nil` where the result came without.
+  public let windows: WindowBytes?
+  /// The digest of the base model's part of ``windows``, which many results share.
+  public let baseDigest: SHA256Digest?
 
-  /// Takes a result and computes its digest.
-  public init(fingerprint: SHA256Digest, result: [UInt8], report: [UInt8]) {
+  /// Takes a result and computes its digests.
+  public init(fingerprint: SHA256Digest, result: [UInt8], report: [UInt8], windows: WindowBytes? = nil) {
     self.fingerprint = fingerprint
-    digest = SHA256Digest(of: result)
     self.result = result
     self.report = report
+    self.windows = windows
+    baseDigest = windows.map { SHA256Digest(of: $0.base) }
+    digest = ResultDigest(numbers: SHA256Digest(of: result), windows: windows?.digest(base: baseDigest))
+  }
+}
+
+/// What a result is recognised by: two executions of a cell agree exactly when their digests do.
+public struct ResultDigest: Sendable, Hashable {
+  /// Of the result's canonical form.
+  public let numbers: SHA256Digest
+  /// Of its evaluation windows; `nil` where it came without.
+  public let windows: SHA256Digest?
+
+  /// Creates a digest.
+  public init(numbers: SHA256Digest, windows: SHA256Digest? = nil) {
+    self.numbers = numbers
+    self.windows = windows
+  }
+
+  /// Whether nothing in one result contradicts the other. One that came without windows, as those of earlier stores
+  /// did, says nothing about them.
+  public func agrees(with other: ResultDigest) -> Bool {
+    guard numbers == other.numbers else { return false }
+    guard let windows, let others = other.windows else { return true }
+    return windows == others
+  }
+}
+
+extension WindowBytes {
+  /// The digest of both parts: that of the base's digest, 32 bytes, and the edited model's part behind it.
+  ///
+  /// - Parameter base: The digest of ``base``, where it is known.
+  public func digest(base known: SHA256Digest? = nil) -> SHA256Digest {
+    SHA256Digest(of: (known ?? SHA256Digest(of: base)).bytes + edited)
   }
 }

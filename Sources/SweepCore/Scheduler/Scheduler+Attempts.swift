@@ -77,12 +77,13 @@ extension Scheduler {
     if isNews { discount(attempt) }
     release(attempt, to: .ended)
     if let first = cells[head.index].resultDigest {
-      if first != delivered.digest {
+      let agrees = first.agrees(with: delivered.digest)
+      if !agrees {
         actions.append(.record(.fault(attempt, delivered)))
       } else if isNews {
         actions.append(.record(.ended(attempt, .duplicate)))
       }
-      if isNews { compare(entry, agrees: first == delivered.digest, head, &actions) }
+      if isNews { compare(entry, agrees: agrees, head, &actions) }
     } else {
       cells[head.index].resultDigest = delivered.digest
       completions += 1

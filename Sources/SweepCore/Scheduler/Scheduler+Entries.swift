@@ -28,7 +28,7 @@ extension Scheduler {
   struct CellEntry: Sendable {
     let fingerprint: SHA256Digest
     /// The digest of the first result of the fingerprint, which may have come too late for the cell. Kept at the head.
-    var resultDigest: SHA256Digest?
+    var resultDigest: ResultDigest?
     /// Index into the tallies.
     let group: Int32
     let lane: Int32

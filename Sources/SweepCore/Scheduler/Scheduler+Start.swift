@@ -8,7 +8,7 @@ extension Scheduler {
     /// Its end, if it has come to it; `pending` or `running` otherwise.
     public var state: CellRecord.State
     /// The digest of the result that the store has of the fingerprint.
-    public var resultDigest: SHA256Digest?
+    public var resultDigest: ResultDigest?
     /// The tally of its sweep that the cell belongs to, from 0: its method.
     public var group: Int
     /// Attempts below this number do not count towards those that the cell is allowed: it was reopened since.
@@ -18,7 +18,7 @@ extension Scheduler {
 
     /// Creates a description.
     public init(
-      fingerprint: SHA256Digest, state: CellRecord.State, resultDigest: SHA256Digest?, group: Int,
+      fingerprint: SHA256Digest, state: CellRecord.State, resultDigest: ResultDigest?, group: Int,
       countedFrom: AttemptID = AttemptID(0), isAudited: Bool = false
     ) {
       self.fingerprint = fingerprint

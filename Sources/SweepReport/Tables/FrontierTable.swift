@@ -42,7 +42,7 @@ extension ReportedSweep {
           "\(target.chosen.count)/\(target.choices.count)",
         ] + readings(target.chosen) + [method.hypervolume.map { fixedDecimal($0.plane.test, 3) } ?? "-"])
     }
-    return text + targets.text
+    return text + targets.text + intervalNote
   }
 
   private func heading(least: String) -> String {
@@ -74,13 +74,35 @@ extension ReportedSweep {
     let cost = SeedSpread(points.map(\.test.retentionCost)).median
     let reading = TradeOffReading(removal: removal, retentionCost: cost)
     let reaches = analysis.goal.isMet(by: reading, uniformGuess: analysis.uniformGuess)
-    let costs = observed.map { name in
-      let increases = points.compactMap { point in
-        point.evaluation.corpora.first { $0.name == name && $0.role == .observe }?.increase(.test)
-      }
-      return increases.isEmpty ? "-" : fixedDecimal(SeedSpread(increases).median, 3, signed: true)
+    let intervals = points.intervals(.test)
+    func text(_ number: Double, _ quantity: TradeOffQuantity) -> String {
+      let text = fixedDecimal(number, 3, signed: quantity != .removal)
+      guard let interval = intervals?[quantity] else { return text }
+      return "\(text) \(plusMinus)\(fixedDecimal((interval.high - interval.low) / 2, 3))"
     }
-    return [fixedDecimal(removal, 3), reaches ? "*" : "", fixedDecimal(cost, 3, signed: true)] + costs
+    let costs = observed.map { name in
+      let quantity = TradeOffQuantity.offTargetCost(corpus: name)
+      let increases = points.compactMap { $0.value(of: quantity, on: .test) }
+      return increases.isEmpty ? "-" : text(SeedSpread(increases).median, quantity)
+    }
+    return [text(removal, .removal), reaches ? "*" : "", text(cost, .retentionCost)] + costs
+  }
+
+  /// What stands before half an interval.
+  private var plusMinus: String { "\u{B1}" }
+
+  /// What the tables' intervals are, and that they are missing where they are.
+  private var intervalNote: String {
+    let shown = analysis.methods.flatMap { $0.plane.map { analysis.points[$0] } + $0.tokensToTarget.chosen }
+    let known = shown.count { $0.windows != nil }
+    var note = ""
+    if known > 0 {
+      note += "\n\(plusMinus) half the 95 % interval, by drawing the test windows anew; for medians the seeds as well\n"
+    }
+    if known < shown.count {
+      note += "\nNo interval where a result does not tell what its windows read: pdsweep did not keep it before\n"
+    }
+    return note
   }
 
   /// What was learned, in few words: an alpha, the range of several, or the size of the change.

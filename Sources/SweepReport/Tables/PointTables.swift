@@ -1,9 +1,9 @@
 internal import SweepCore
 
-/// `cells.csv` and `frontier.csv`.
+/// `cells.csv`, `frontier.csv` and `windows.csv`.
 ///
-/// Both have one row for each measurement; `cells.csv` also has one for each cell without any, with empty fields.
-/// Losses and costs are in nats, by the shortest numeral that reads back exactly. Columns, in order:
+/// The first two have one row for each measurement; `cells.csv` also has one for each cell without any, with empty
+/// fields. Losses and costs are in nats, by the shortest numeral that reads back exactly. Columns, in order:
 ///
 /// - `cell`, `method`, `fingerprint`, `state`, `failure_kind`, `failure`, `token_budget`, `seed`;
 /// - the settings: `edit` to `retain_tokens` (`subcomponents` and `sites` separated by spaces);
@@ -15,7 +15,10 @@ internal import SweepCore
 ///   the token budget as third axis;
 /// - of the finished edit: `learned_alphas` in the order of `subcomponents`, `lora_norms` as `site=norm` (Frobenius
 ///   norm of the change), `lora_norm` of all sites together; `full_norms`, `full_norm`: the same of a full fine-tune;
-/// - `forget_tokens`, `retain_tokens_seen`: tokens seen in a pass.
+/// - `forget_tokens`, `retain_tokens_seen`: tokens seen in a pass;
+/// - in `frontier.csv` alone, for removal, retention cost and each observed corpus's cost, `*_test_low` and
+///   `*_test_high`: where it lies with 95 % confidence (``PairedBootstrap``); empty where the result does not tell what
+///   its windows read.
 extension ReportedSweep {
   /// `cells.csv`.
   public func cellsCSV() -> String {
@@ -36,12 +39,31 @@ extension ReportedSweep {
   /// `frontier.csv`: the measurements that are on any front, by method and then as in `cells.csv`.
   public func frontierCSV() -> String {
     let columns = PointColumns(self)
-    var table = CSVTable(header: columns.header)
+    var table = CSVTable(header: columns.header + columns.intervalHeader)
     let recordOfCell = Dictionary(records.map { ($0.cell.index, $0) }) { first, _ in first }
-    for method in analysis.methods {
-      for index in method.points where columns.memberships.contains(where: { $0.points.contains(index) }) {
-        guard let record = recordOfCell[analysis.points[index].cell.index] else { continue }
-        table.append(columns.row(record, point: index))
+    for index in columns.pointsOnFronts {
+      guard let record = recordOfCell[analysis.points[index].cell.index] else { continue }
+      table.append(columns.row(record, point: index) + columns.intervals(of: analysis.points[index]))
+    }
+    return table.text
+  }
+
+  /// `windows.csv`: what every evaluation window read in the measurements of `frontier.csv`, in their order, where it is
+  /// known: mean cross-entropies with the base and with the edited model, nats. What the intervals are made from.
+  public func windowsCSV() -> String {
+    var table = CSVTable(header: ["cell", "method", "step", "corpus", "role", "split", "window", "base", "edited"])
+    for point in PointColumns(self).pointsOnFronts.map({ analysis.points[$0] }) {
+      guard let windows = point.windows else { continue }
+      for (place, corpus) in point.evaluation.corpora.enumerated() {
+        for split in EvaluationSplit.allCases {
+          let readings = zip(windows.base[place][split], windows.edited[place][split])
+          for (window, reading) in readings.enumerated() {
+            table.append([
+              "\(point.cell.index)", point.cell.method, "\(point.evaluation.step)", corpus.name, corpus.role.rawValue,
+              split.rawValue, "\(window)", "\(reading.0)", "\(reading.1)",
+            ])
+          }
+        }
       }
     }
     return table.text
@@ -67,6 +89,13 @@ private struct PointColumns {
     ]
     observed = sweep.names(of: .observe)
     corpora = sweep.corpora.map(\.name)
+  }
+
+  /// The measurements that are on any front, by method.
+  var pointsOnFronts: [Int] {
+    sweep.analysis.methods.flatMap { method in
+      method.points.filter { index in memberships.contains { $0.points.contains(index) } }
+    }
   }
 
   var header: [String] {
@@ -114,6 +143,19 @@ private struct PointColumns {
     let result = point?.edit == nil ? nil : record.result
     fields += [result?.forgetTokens.description ?? "", result?.retainTokens.description ?? ""]
     return fields
+  }
+
+  var intervalHeader: [String] {
+    (["removal", "retention_cost"] + observed.map { "cost_\($0)" }).flatMap { ["\($0)_test_low", "\($0)_test_high"] }
+  }
+
+  func intervals(of point: TradeOffPoint) -> [String] {
+    let intervals = point.intervals(.test)
+    let quantities = [.removal, .retentionCost] + observed.map { TradeOffQuantity.offTargetCost(corpus: $0) }
+    return quantities.flatMap { quantity -> [String] in
+      let interval = intervals?[quantity]
+      return [interval?.low.description ?? "", interval?.high.description ?? ""]
+    }
   }
 
   private func edit(_ edit: EditSummary?) -> [String] {

@@ -122,6 +122,7 @@ extension ProtoResult {
     fingerprint = Data(result.fingerprint.bytes)
     self.result = Data(result.result)
     report = Data(result.report)
+    if let windows = result.windows { self.windows = ProtoWindows(windows) }
   }
 }
 
@@ -131,7 +132,25 @@ extension AttemptResult {
       attempt: try SweepWire.attempt(result.attempt),
       fingerprint: try digest(Array(result.fingerprint), "a fingerprint"),
       result: try bounded(Array(result.result), 1...WireProtocol.cellResultBytes, "a result"),
-      report: try bounded(Array(result.report), 1...WireProtocol.reportBytes, "a report"))
+      report: try bounded(Array(result.report), 1...WireProtocol.reportBytes, "a report"),
+      windows: result.hasWindows ? try WindowBytes(result.windows) : nil)
+  }
+}
+
+extension ProtoWindows {
+  init(_ windows: WindowBytes) {
+    precondition(
+      windows.base.count + windows.edited.count <= WireProtocol.windowBytes, "windows are too many to be sent")
+    base = Data(windows.base)
+    edited = Data(windows.edited)
+  }
+}
+
+extension WindowBytes {
+  init(_ windows: ProtoWindows) throws(WireError) {
+    try check(
+      windows.base.count + windows.edited.count, within: 0...WireProtocol.windowBytes, "the size of windows")
+    self.init(base: Array(windows.base), edited: Array(windows.edited))
   }
 }
 

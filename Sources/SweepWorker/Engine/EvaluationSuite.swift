@@ -25,7 +25,15 @@ final class EvaluationSuite {
   /// The held-out windows of each corpus.
   private let windows: [[EvaluationSplit: [TokenWindow]]]
   private let evaluator: Evaluator
-  private var base: [SplitLosses]?
+  private var base: [Reading]?
+
+  /// What a corpus reads, nats.
+  struct Reading {
+    /// The mean over all tokens of each split.
+    let losses: SplitLosses
+    /// The mean of each window, rounded to single precision.
+    let windows: WindowLosses
+  }
 
   init(_ key: Key, target: LoadedTarget, corpora: LoadedCorpora) throws {
     self.key = key
@@ -48,23 +56,27 @@ final class EvaluationSuite {
   /// Tokens of one evaluation of all corpora on both splits.
   var tokens: Int { corpora.parts.count * 2 * key.settings.tokensPerCorpus }
 
-  /// The mean cross-entropies of every corpus, nats, under an edit or of the base model; `nil` if stopped.
-  func losses(edit: (any Edit)?, isCancelled: () -> Bool) -> [SplitLosses]? {
-    var result: [SplitLosses] = []
+  /// What every corpus reads under an edit or with the base model; `nil` if stopped.
+  func readings(edit: (any Edit)?, isCancelled: () -> Bool) -> [Reading]? {
+    var result: [Reading] = []
     for windows in windows {
-      func mean(_ split: EvaluationSplit) -> Double? {
-        evaluator.meanCrossEntropy(of: windows[split] ?? [], edit: edit, shouldStop: isCancelled)
+      func means(_ split: EvaluationSplit) -> (all: Double, windows: [Double])? {
+        evaluator.meanCrossEntropies(of: windows[split] ?? [], edit: edit, shouldStop: isCancelled)
       }
-      guard let validation = mean(.validation), let test = mean(.test) else { return nil }
-      result.append(SplitLosses(validation: validation, test: test))
+      guard let validation = means(.validation), let test = means(.test) else { return nil }
+      result.append(
+        Reading(
+          losses: SplitLosses(validation: validation.all, test: test.all),
+          windows: WindowLosses(
+            validation: validation.windows.map { Float($0) }, test: test.windows.map { Float($0) })))
     }
     return result
   }
 
-  /// The base model's cross-entropies, measured once; `nil` if stopped.
-  func baseLosses(isCancelled: () -> Bool) -> [SplitLosses]? {
+  /// What every corpus reads with the base model, measured once; `nil` if stopped.
+  func baseReadings(isCancelled: () -> Bool) -> [Reading]? {
     if let base { return base }
-    base = losses(edit: nil, isCancelled: isCancelled)
+    base = readings(edit: nil, isCancelled: isCancelled)
     return base
   }
 }

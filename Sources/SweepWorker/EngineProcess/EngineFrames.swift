@@ -87,6 +87,11 @@ enum EngineFrames {
       writer.put(result.fingerprint.bytes)
       writer.put(result.result)
       writer.put(result.report)
+      writer.put(UInt8(result.windows == nil ? 0 : 1))
+      if let windows = result.windows {
+        writer.put(windows.base)
+        writer.put(windows.edited)
+      }
     case .finished(let attempt, .failure(let failure)):
       writer.put(UInt8(4))
       writer.put(attempt.number)
@@ -145,7 +150,7 @@ enum EngineFrames {
           AttemptResult(
             attempt: attempt, fingerprint: try reader.digest(),
             result: try reader.bytes(atMost: WireProtocol.cellResultBytes),
-            report: try reader.bytes(atMost: WireProtocol.reportBytes))))
+            report: try reader.bytes(atMost: WireProtocol.reportBytes), windows: try reader.windows())))
     case 4:
       let attempt = try reader.attempt()
       let name = try reader.text(atMost: WireProtocol.nameBytes)
@@ -265,6 +270,12 @@ private struct FrameReader {
       throw EngineFrameError("expected a digest of 32 bytes, found fewer")
     }
     return digest
+  }
+
+  mutating func windows() throws(EngineFrameError) -> WindowBytes? {
+    guard try flag() else { return nil }
+    let base = try bytes(atMost: WireProtocol.windowBytes)
+    return WindowBytes(base: base, edited: try bytes(atMost: WireProtocol.windowBytes - base.count))
   }
 
   mutating func file() throws(EngineFrameError) -> LocalArtefact {

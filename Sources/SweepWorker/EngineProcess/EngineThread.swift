@@ -163,8 +163,13 @@ final class EngineThread: Sendable {
         "expected a result of at most \(WireProtocol.cellResultBytes) bytes, found \(result.count); "
           + "ask for fewer steps or fewer evaluations along the way")
     }
+    // Better a result without intervals than none.
+    let windows = run.result.windows.map(WindowBytes.init).flatMap { windows in
+      windows.base.count + windows.edited.count <= WireProtocol.windowBytes ? windows : nil
+    }
     return AttemptResult(
-      attempt: attempt, fingerprint: SHA256Digest(of: job.cell.cell), result: result, report: report.canonicalForm)
+      attempt: attempt, fingerprint: SHA256Digest(of: job.cell.cell), result: result, report: report.canonicalForm,
+      windows: windows)
   }
 }
 

@@ -12,7 +12,8 @@ struct ExportCommand: ParsableCommand {
 
         cells.csv       every cell with its settings, and every measurement of it
         steps.csv       the losses of every training step
-        frontier.csv    the measurements on any frontier
+        frontier.csv    the measurements on any frontier, with 95 % intervals
+        windows.csv     what every evaluation window read in these measurements
         frontier.json   frontiers, hypervolumes and tokens to target of every method
         frontier.svg    removal against retention cost, for print
         provenance.csv  where, when and how fast cells ran

@@ -9,7 +9,9 @@ struct FrontierCommand: ParsableCommand {
     discussion: """
       Reads a store, whether or not its sweep still runs. The first table holds the edits that no other of their \
       method beats in both removal and retention cost; the second how few tokens of the forget corpora reach the \
-      goal. Edits are chosen on the validation split and reported on the test split.
+      goal. Edits are chosen on the validation split and reported on the test split, each number with half the width \
+      of its 95 % bootstrap interval over the split's evaluation windows (frontier.csv and --json have both ends). \
+      Results of a pdsweep that did not keep what every window read have no interval.
 
       EXAMPLES
         pdsweep frontier

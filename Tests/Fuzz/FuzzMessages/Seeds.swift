@@ -19,6 +19,7 @@ enum Seeds {
   private static var all: [(name: String, content: [UInt8])] {
     let requests = [
       hello("w"), .ready(credit: 2), .heartbeat([progress(1)]), .result(Trial.result(Trial.cells[0], attempt: 1)),
+      .result(Trial.result(Trial.cells[0], attempt: 1, windows: 4)),
       .failure(attempt: AttemptID(1), CellFailure(kind: .crashed, message: "signal 11")), .goodbye(reason: "drained"),
       .artefactRequest(ArtefactRequest(digest: file, offset: 2, count: 3, receipt: 4)),
     ]
@@ -49,7 +50,7 @@ enum Seeds {
       + say(0, .goodbye(reason: "drained")) + [4, 50]
   }
 
-  /// Two workers, a differing duplicate, failures of every kind.
+  /// Two workers, differing duplicates, failures of every kind.
   private static var competition: [UInt8] {
     var script = say(0, hello("w"), .ready(credit: 3)) + say(1, hello("v"), .ready(credit: 3))
     for (number, kind) in CellFailure.Kind.allCases.enumerated() {
@@ -59,6 +60,8 @@ enum Seeds {
     script += say(0, .result(Trial.result(Trial.cells[0], attempt: 1)))
     script += say(
       1, .result(Trial.result(Trial.cells[0], attempt: 1, alpha: 2)), .heartbeat([progress(2), progress(99)]))
+    script += say(0, .result(Trial.result(Trial.cells[1], attempt: 2, windows: 4)))
+    script += say(1, .result(Trial.result(Trial.cells[1], attempt: 4, windows: 5)))
     return script + [7 + 8 * 3, 1, 7 + 8 * 4, 1, 7 + 8 * 7, 1] + say(0, .ready(credit: 8), .heartbeat([])) + [7, 1]
   }
 

@@ -69,7 +69,11 @@ enum Trial {
   }
 
   /// What an engine makes of a cell.
-  static func result(_ cell: Cell, attempt: UInt64, alpha: Double = 0.5) -> AttemptResult {
+  ///
+  /// - Parameter windows: What the first window of each split reads; `nil` for a result without windows.
+  static func result(
+    _ cell: Cell, attempt: UInt64, alpha: Double = 0.5, windows: Float? = nil
+  ) -> AttemptResult {
     let losses = SplitLosses(validation: 4.25, test: Double(cell.index))
     let result = CellResult(
       evaluations: [
@@ -79,6 +83,10 @@ enum Trial {
     return AttemptResult(
       attempt: AttemptID(attempt), fingerprint: cell.fingerprint, result: CanonicalJSON.encode(result),
       report: CanonicalJSON.encode(
-        AttemptReport(wallSeconds: 1, tokensPerSecond: 1000, host: "here", engineVersion: "1")))
+        AttemptReport(wallSeconds: 1, tokensPerSecond: 1000, host: "here", engineVersion: "1")),
+      windows: windows.map { first in
+        let corpus = WindowLosses(validation: [first, 4.5, 4, 4.5], test: [first, 1, 0, 1])
+        return WindowBytes(ResultWindows(base: [corpus], edited: [[corpus]]))
+      })
   }
 }

@@ -202,7 +202,7 @@ import Testing
   @Test("a restart owes the audits that were owed, and no others")
   func auditAfterRestart() {
     let fingerprints = (0..<3).map { SHA256Digest(of: "cell \($0)") }
-    let digest = SHA256Digest(of: "numbers")
+    let digest = ResultDigest(numbers: SHA256Digest(of: "numbers"))
     func stored(_ index: Int, isAudited: Bool) -> Scheduler.StoredCell {
       .init(fingerprint: fingerprints[index], state: .completed, resultDigest: digest, group: 0, isAudited: isAudited)
     }
@@ -222,6 +222,39 @@ import Testing
     let actions = scheduler.handle(.result(bert, AttemptID(3), result), at: Instant(nanoseconds: 1))
     #expect(actions.contains(.record(.audited(CellID(0), .agreed))))
     #expect(actions.contains(.finish))
+  }
+
+  @Test("executions that differ in a window alone differ; one without windows says nothing of them")
+  func windowsAreCompared() {
+    let corpus = WindowLosses(validation: [1, 2], test: [3, 4])
+    var other = corpus
+    other.test[1].negate()
+    let windows = [corpus, other].map { WindowBytes(ResultWindows(base: [corpus], edited: [[$0]])) }
+    func verdict(_ first: WindowBytes?, _ second: WindowBytes?) -> AuditOutcome? {
+      var trial = Trial(cells: 1, audited: 1)
+      trial.admit(anna)
+      trial.admit(bert)
+      func result(_ windows: WindowBytes?) -> DeliveredResult {
+        DeliveredResult(
+          fingerprint: trial.fingerprints[0], result: Array("numbers".utf8), report: [], windows: windows)
+      }
+      let (one, two) = (result(first), result(second))
+      _ = trial.at(1, .result(anna, AttemptID(1), one))
+      let actions = trial.at(2, .result(bert, AttemptID(2), two))
+      let isFault = actions.contains { if case .record(.fault(AttemptID(2), two)) = $0 { true } else { false } }
+      let outcome = actions.compactMap { action -> AuditOutcome? in
+        if case .record(.audited(_, let outcome)) = action { outcome } else { nil }
+      }.first
+      #expect(isFault == (outcome == .differed))
+      return outcome
+    }
+    #expect(verdict(windows[0], windows[0]) == .agreed)
+    #expect(verdict(windows[0], windows[1]) == .differed)
+    #expect(verdict(windows[0], nil) == .agreed)
+    #expect(verdict(nil, windows[1]) == .agreed)
+    // The base model's part counts as well.
+    let base = WindowBytes(ResultWindows(base: [other], edited: [[corpus]]))
+    #expect(verdict(windows[0], base) == .differed)
   }
 
   @Test("cancelling a sweep calls its audits off")

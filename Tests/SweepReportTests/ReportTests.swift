@@ -181,6 +181,10 @@ import Testing
       })
   }
 
+  @Test func onlyWhatIsASignBecomesAMinus() {
+    #expect("-1.5 to -0.5 (-3), h-1, 2-3, a - b, -".withTrueMinus == "−1.5 to −0.5 (−3), h-1, 2-3, a - b, -")
+  }
+
   // MARK: Words
 
   @Test func theAnswerNamesWhatReachesTheGoalAndWhatDoesNot() {
@@ -200,7 +204,7 @@ import Testing
     #expect(scalar.contains("1 of them reaches the goal on validation"))
     #expect(scalar.contains("(seed 1: 8.000 at +0.063)"))
     #expect(scalar.contains("4 is the smallest budget that was tried"))
-    #expect(scalar.contains("2 seeds give a range"))
+    #expect(scalar.contains("2 seeds give a range and not a distribution"))
     let lora = words.paragraph(of: report.summaries[1])
     #expect(lora.contains("does not reach the goal with any of 2 seeds"))
     #expect(lora.contains("from along the way (step 50)"))

@@ -125,10 +125,10 @@ struct ReportPage {
         let (validation, test) = (base.validation.text, base.test.text)
         return "; base model \(validation) on validation, \(test) on test"
       }
+      let cut: HTML = corpus.cut.map { "cut <span class=\"code\">\($0)</span>" } ?? "standard cut"
       return """
         <dt>\(corpus.role): \(corpus.name)</dt>
-        <dd><span class="code">\(corpus.text)</span>, \(corpus.cut.map { "cut \($0)" } ?? "standard cut")\
-        \(base ?? "")</dd>
+        <dd><span class="code">\(corpus.text)</span>, \(cut)\(base ?? "")</dd>
 
         """
     }

@@ -15,7 +15,9 @@ enum ReportStyle {
     figure,.method,dl.rules>div{break-inside:avoid}figure.table{break-inside:auto}tr{break-inside:avoid}
     thead{display:table-header-group}h2,h3,figcaption{break-after:avoid}
     .scroll{overflow:visible}.scroll svg{max-width:100%;height:auto}
-    table{font-size:7.5pt}th,td{padding:2pt 4pt}}
+    table{font-size:7.5pt}th,td{padding:2pt 4pt}figcaption,.note,dl.facts{font-size:8pt}
+    pre{white-space:pre-wrap;overflow:visible;border:0;padding:0;font-size:7.5pt}.answer{font-size:10.5pt}
+    .heat{grid-template-columns:6rem 1fr 1fr;font-size:7pt;line-height:1.45}}
     @page{size:A4;margin:16mm 14mm}
 
     """
@@ -34,7 +36,7 @@ enum ReportStyle {
     html{-webkit-text-size-adjust:100%}
     body{margin:0;background:var(--page);color:var(--text);font:17px/1.55 Charter,"Bitstream Charter",Cambria,\
     "Noto Serif","Liberation Serif",Georgia,serif}
-    main{max-width:68rem;margin:0 auto;padding:2.2rem 1.4rem 4rem}
+    main{max-width:74rem;margin:0 auto;padding:2.2rem 1.4rem 4rem}
     header,section>p,section>ul,.method>p,.answer,section>h3,dl,.note,nav{max-width:46rem}
     h1{font-size:1.85rem;line-height:1.2;margin:0 0 .3rem;text-wrap:balance;overflow-wrap:anywhere}
     h2{font-size:1.3rem;line-height:1.3;margin:3rem 0 .6rem;padding-top:.5rem;border-top:1px solid var(--rule)}
@@ -54,13 +56,14 @@ enum ReportStyle {
     .scroll{overflow-x:auto;max-width:100%}
     .scroll:focus-visible{outline:2px solid var(--link);outline-offset:2px}
     .scroll svg{display:block}
-    table{border-collapse:collapse;font-size:.84rem;line-height:1.35;font-variant-numeric:tabular-nums lining-nums;\
+    table{border-collapse:separate;border-spacing:0;font-size:.8rem;line-height:1.35;font-variant-numeric:tabular-nums lining-nums;\
     border-top:1.5px solid var(--text);border-bottom:1.5px solid var(--text)}
     thead th{border-bottom:1px solid var(--text);font-weight:600;vertical-align:bottom}
-    th,td{padding:.34rem .7rem;text-align:left;vertical-align:top;font-weight:400}
+    th,td{padding:.34rem .55rem;text-align:left;vertical-align:top;font-weight:400}
     th:first-child,td:first-child{padding-left:.2rem}
     tbody th{white-space:nowrap;max-width:22rem;overflow:hidden;text-overflow:ellipsis}
     tbody tr+tr>*{border-top:1px solid var(--rule)}
+    tbody tr+tr.group>*{border-top:1px solid var(--soft)}
     .number{text-align:right;white-space:nowrap}
     td small,th small{display:block;color:var(--soft);font-size:.86em;white-space:nowrap}
     .pale{color:var(--soft)}
@@ -81,13 +84,14 @@ enum ReportStyle {
     .heat{display:grid;grid-template-columns:9rem 1fr 1fr;gap:.2rem 1.4rem;border-top:1px solid var(--rule);\
     padding:.35rem 0;font-size:.8rem;line-height:1.6;break-inside:avoid}
     .heat p{margin:0;overflow-wrap:anywhere}
+    .steps{white-space:nowrap}
     .whose{color:var(--soft)}
     .heat i,.note i{font-style:normal;border-radius:2px;-webkit-print-color-adjust:exact;print-color-adjust:exact}
     \(shades)
     pre{background:var(--tint);border:1px solid var(--rule);padding:.8rem 1rem;overflow-x:auto;font-size:.8rem;\
     line-height:1.45;max-width:60rem}
-    @media (max-width:40rem){table th:first-child{position:sticky;left:0;background:var(--page);max-width:9.5rem;\
-    white-space:normal;overflow-wrap:anywhere}.heat{grid-template-columns:1fr}body{font-size:16px}main{padding:1.2rem .9rem 3rem}h1{font-size:1.45rem}
+    @media (max-width:40rem){table th:first-child{position:sticky;left:0;background:var(--page);min-width:7rem;\
+    max-width:9.5rem;white-space:normal;overflow-wrap:break-word}.heat{grid-template-columns:1fr}body{font-size:16px}main{padding:1.2rem .9rem 3rem}h1{font-size:1.45rem}
     dl.facts{grid-template-columns:1fr;gap:0}dl.facts dd{margin:0 0 .5rem}th,td{padding:.3rem .5rem}}
     """
 }

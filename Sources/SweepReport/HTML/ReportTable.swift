@@ -27,6 +27,8 @@ struct ReportTable {
   let title: String
   /// How to read it.
   let caption: String
+  /// Whether rows of equal first fields belong together, so that a page says it once.
+  var isGrouped = false
   let columns: [Column]
   var rows: [[Field]] = []
 
@@ -40,13 +42,13 @@ struct ReportTable {
   /// The table with its caption; it can be scrolled sideways where the page is too narrow.
   func html(number: Int) -> HTML {
     let head: [HTML] = columns.map { column in "<th\(Self.attribute(column)) scope=\"col\">\(column.title)</th>" }
-    let body: [HTML] = rows.map { row in
+    let body: [HTML] = rows.enumerated().map { number, row in
+      let isSame = isGrouped && number > 0 && rows[number - 1][0].text == row[0].text
       let fields = zip(row, columns).enumerated().map { place, pair -> HTML in
-        let (field, column) = pair
-        let content = Self.html(field, isNumber: column.alignment == .right)
-        return place == 0 ? "<th scope=\"row\">\(content)</th>" : "<td\(Self.attribute(column))>\(content)</td>"
+        let content = isSame && place == 0 ? "" : Self.html(pair.0)
+        return place == 0 ? "<th scope=\"row\">\(content)</th>" : "<td\(Self.attribute(pair.1))>\(content)</td>"
       }
-      return "<tr>\(fields)</tr>\n"
+      return "<tr\(isGrouped && !isSame ? " class=\"group\"" : "" as HTML)>\(fields)</tr>\n"
     }
     return """
       <figure class="table" id="table-\(name)">
@@ -68,8 +70,8 @@ struct ReportTable {
     }
   }
 
-  private static func html(_ field: Field, isNumber: Bool) -> HTML {
-    func shown(_ text: String) -> String { isNumber ? text.withTrueMinus : text }
+  private static func html(_ field: Field) -> HTML {
+    func shown(_ text: String) -> String { field.method == nil ? text.withTrueMinus : text }
     let swatch: HTML = field.method.map { "<span class=\"swatch\">\(MethodSwatch.html($0))</span>" } ?? ""
     let text: HTML = field.isPale ? "<span class=\"pale\">\(shown(field.text))</span>" : "\(shown(field.text))"
     let detail: HTML = field.detail.map { "<small>\(shown($0))</small>" } ?? ""
@@ -156,9 +158,17 @@ extension ReportTable.Field {
 }
 
 extension String {
-  /// The text with a true minus sign for every hyphen.
+  /// The text with a true minus sign in front of numbers.
   var withTrueMinus: String {
-    replacing("-", with: "\u{2212}")
+    var result = ""
+    var last: Character = " "
+    for (place, character) in zip(indices, self) {
+      let next = index(after: place)
+      let isSign = character == "-" && (last == " " || last == "(") && next < endIndex && self[next].isNumber
+      result.append(isSign ? "\u{2212}" : character)
+      last = character
+    }
+    return result
   }
 }
 

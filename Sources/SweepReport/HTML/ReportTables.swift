@@ -50,13 +50,15 @@ extension ReportedSweep {
         + "removal on the validation split: a part of the way from the base model to a uniform guess. Readings on "
         + "the test split, in nats; medians over the seeds that reach it, with the smallest and the largest. "
         + "Methods that no seed takes to a level are left out of it.",
+      isGrouped: true,
       columns: [
         .init(title: "Level", alignment: .left), .init(title: "Method", alignment: .left),
         .init(title: "Seeds", alignment: .right), .init(title: "Tokens", alignment: .right),
         .init(title: title(of: .forget).capitalised, alignment: .right),
       ] + keptCorpora.map { .init(title: "\($0.name.capitalised) cost", alignment: .right) })
     for (level, removal) in analysis.levels.enumerated() {
-      for (place, method) in analysis.methods.enumerated() {
+      for (place, summary) in summaries.enumerated() {
+        let method = summary.method
         let matched = method.matched[level]
         guard !matched.chosen.isEmpty else { continue }
         let tokens = SeedSpread(matched.chosen.map { Double($0.tokenBudget) })
@@ -64,10 +66,12 @@ extension ReportedSweep {
           ReportTable.Field(text: "\(removal.shortTitle) (\(fixedDecimal(removal.nats, 2)))"),
           ReportTable.Field(text: method.name, method: place),
           ReportTable.Field(text: "\(matched.chosen.count) of \(matched.choices.count)"),
-          ReportTable.Field(
-            text: tokenCount(tokens.median),
-            detail: tokens.minimum == tokens.maximum
-              ? nil : "\(tokenCount(tokens.minimum)) to \(tokenCount(tokens.maximum))"),
+          summary.isTrained
+            ? ReportTable.Field(
+              text: tokenCount(tokens.median),
+              detail: tokens.minimum == tokens.maximum
+                ? nil : "\(tokenCount(tokens.minimum)) to \(tokenCount(tokens.maximum))")
+            : ReportTable.Field(text: "set"),
           .spread(matched.chosen.map(\.test.removal), 3),
         ]
         row += keptCorpora.map { corpus in
@@ -94,7 +98,7 @@ extension ReportedSweep {
         .init(title: "Cell", alignment: .right), .init(title: "Fingerprint", alignment: .left),
         .init(title: title(of: .forget).capitalised, alignment: .right),
         .init(title: "\(title(of: .retain).capitalised) cost", alignment: .right),
-        .init(title: "On test", alignment: .left),
+        .init(title: "Goal on test", alignment: .left),
       ])
     for summary in summaries {
       for point in summary.points {
@@ -107,7 +111,7 @@ extension ReportedSweep {
           ReportTable.Field(text: String("\(point.cell.fingerprint)".prefix(12))),
           ReportTable.Field(text: fixedDecimal(point.test.removal, 3)),
           ReportTable.Field(text: fixedDecimal(point.test.retentionCost, 3, signed: true)),
-          ReportTable.Field(text: isMet ? "reaches the goal" : "misses the goal"),
+          ReportTable.Field(text: isMet ? "reached" : "missed"),
         ]
         if !summary.isReached { for place in row.indices.dropFirst() { row[place].isPale = true } }
         table.append(row)

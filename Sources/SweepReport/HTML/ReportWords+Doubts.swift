@@ -33,10 +33,8 @@ extension ReportWords {
     }
     guard !parts.isEmpty else { return [] }
     let level = own.level.shortTitle.replacing(" ", with: "\u{A0}")
-    let few = min(own.chosen.count, other.chosen.count) < 3
     return [
       "Where both take \(forget) \(level) of the way, at whatever token budget, \(parts.joined(separator: "; "))."
-        + (few ? " With so few seeds that come this far, that is an indication and no more." : "")
     ]
   }
 
@@ -60,7 +58,9 @@ extension ReportWords {
     }
     switch target.choices.count {
     case 1 where summary.isTrained: sentences.append("One seed says nothing of the spread over seeds.")
-    case 2...3: sentences.append("\(target.choices.count) seeds give a range, not a distribution.")
+    case 2...3:
+      sentences.append(
+        "\(target.choices.count) seeds give a range and not a distribution: differences are indications.")
     default: break
     }
     let missing = summary.method.cells.filter { $0.key != .completed }.values.reduce(0, +)

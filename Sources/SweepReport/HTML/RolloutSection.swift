@@ -13,9 +13,8 @@ struct RolloutSection {
       sampling.temperature == 0
       ? "always the likeliest token" : "at temperature \(svgNumber(sampling.temperature)), seed \(sampling.seed)"
     let content: HTML = """
-      <p>One edit of each method (Table 3 has its numbers; here by cell), trained again and equal to the recorded one \
-      to the last bit. Continuations are of up to \(grouped(sampling.tokens)) tokens, \(how): the base model and all \
-      edits draw from the same seed.</p>
+      <p>These edits were trained again, and are the recorded ones to the last bit. Continuations are of up to \
+      \(grouped(sampling.tokens)) tokens, \(how): the base model and all edits draw from the same seed.</p>
       \(edits)<h3>Continuations</h3>
       \(rollouts.prompts.indices.map(prompt))<h3>Held-out text, token by token</h3>
       <p class="note">Text of the test split. The darker a token's ground, the greater its cross-entropy, on the left, \
@@ -84,10 +83,11 @@ struct RolloutSection {
   private static let divergenceSteps = [0.01, 0.05, 0.2, 0.5, 1, 3]
 
   private var legend: HTML {
-    func steps(_ bounds: [Double], _ family: String) -> [HTML] {
-      ([0] + bounds).enumerated().map { shade, bound in
+    func steps(_ bounds: [Double], _ family: String) -> HTML {
+      let shades: [HTML] = ([0] + bounds).enumerated().map { shade, bound in
         "<i class=\"\(family)\(shade)\">\u{2009}\(svgNumber(bound))\u{2009}</i>"
       }
+      return "<span class=\"steps\">\(shades)</span>"
     }
     return "\(steps(Self.crossEntropySteps, "c")) and \(steps(Self.divergenceSteps, "k"))"
   }

@@ -48,8 +48,8 @@ struct DivergencePlot {
       let axes = PanelAxes(frame: frame, across: across, up: up)
       axes.draw(hasLabelsBelow: grid.isLowest(place), hasLabelsLeft: grid.isLeftmost(place), &canvas)
       canvas.label(
-        PlotText.truncated("\(corpus.name) (\(corpus.role.rawValue))", to: frame.width, size: 12), x: frame.left,
-        y: frame.top - 6, ["font-weight": "bold"])
+        PlotText.truncated("\(corpus.name.capitalised) (\(corpus.role.rawValue))", to: frame.width, size: 12),
+        x: frame.left, y: frame.top - 6, ["font-weight": "bold"])
       for (method, edited) in zip(methods, rollouts.edits) {
         guard let method else { continue }
         let colour = canvas.colours.method(method)

@@ -62,8 +62,8 @@ struct MatchedPlot {
           "stroke": canvas.colours.frame, "stroke-width": "0.8",
         ])
       canvas.label(
-        PlotText.truncated("\(corpus.name) (\(corpus.role.rawValue))", to: frame.width, size: 12), x: frame.left,
-        y: frame.top - 6, ["font-weight": "bold"])
+        PlotText.truncated("\(corpus.name.capitalised) (\(corpus.role.rawValue))", to: frame.width, size: 12),
+        x: frame.left, y: frame.top - 6, ["font-weight": "bold"])
       for method in sweep.analysis.methods.indices { draw(method, corpus, axes, &canvas) }
     }
     canvas.label(

@@ -214,7 +214,7 @@ struct PanelDrawing {
       if place == 0 { path += "V\(svgNumber(frame.bottom))" }
     }
     path += worse.isEmpty ? "V\(svgNumber(frame.bottom))Z" : "Z"
-    canvas.element("path", ["d": path, "fill": canvas.colours.method(series.method), "fill-opacity": "0.16"])
+    canvas.element("path", ["d": path, "fill": canvas.colours.method(series.method), "fill-opacity": "0.13"])
   }
 
   private func drawMedian(_ series: FrontierPlotData.Series, _ canvas: inout SVGCanvas) {

@@ -51,7 +51,7 @@ struct TokensPlot {
     let never = frame.right + Self.neverWidth / 2
     canvas.label("never", x: never, y: frame.bottom + 17, ["text-anchor": "middle"])
     canvas.label(
-      PlotText.truncated("\(sweep.title(of: .forget)) tokens", to: frame.width, size: 12),
+      PlotText.truncated("tokens of \(sweep.title(of: .forget).capitalised)", to: frame.width, size: 12),
       x: frame.left + frame.width / 2, y: frame.bottom + 36, ["text-anchor": "middle", "font-size": "12"])
     for (place, method) in methods.enumerated() {
       let y = frame.top + (Double(place) + 0.5) * Self.rowHeight
@@ -70,11 +70,20 @@ struct TokensPlot {
     canvas.label(
       PlotText.truncated(method.name, to: left - PlotGrid.edge - 12, size: Self.nameSize), x: frame.left - 10, y: y + 4,
       ["text-anchor": "end"])
+    let median = target.tokens.map { x($0, frame) }
+    if let median {
+      canvas.element(
+        "path",
+        [
+          "d": "M\(svgNumber(median)) \(svgNumber(y - 9))v18", "stroke": colour, "stroke-width": "2.6",
+          "stroke-opacity": "0.5",
+        ])
+    }
     // Seeds that chose the same budget stand side by side.
     let groups = Dictionary(grouping: target.choices) { $0.point?.tokenBudget }
     for (budget, choices) in groups.sorted(by: { ($0.key ?? .max) < ($1.key ?? .max) }) {
       let middle = budget.map { x(Double($0), frame) } ?? never
-      let gap = min(7, Self.neverWidth / Double(choices.count))
+      let gap = min(9, Self.neverWidth / Double(choices.count))
       let markers = choices.indices.map { seed in
         style.marker(x: middle + (Double(seed) - Double(choices.count - 1) / 2) * gap, y: y, radius: 3.4)
       }
@@ -84,11 +93,6 @@ struct TokensPlot {
           "d": markers.joined(), "fill": budget == nil ? canvas.colours.paper : colour, "stroke": colour,
           "stroke-width": "1", "fill-opacity": "0.75",
         ])
-    }
-    let median = target.tokens.map { x($0, frame) }
-    if let median {
-      canvas.element(
-        "path", ["d": "M\(svgNumber(median)) \(svgNumber(y - 9))v18", "stroke": colour, "stroke-width": "2.6"])
     }
     let reached = "\(target.chosen.count) of \(target.choices.count) \(target.choices.count == 1 ? "seed" : "seeds")"
     let tokens = target.tokens.map { "\(tokenCount($0))" } ?? "not reached"

@@ -10,8 +10,8 @@ struct PDSweep: AsyncParsableCommand {
     abstract: "Find the edit of a language model that removes one language at the least cost to the others.",
     discussion: """
       A sweep file names a target model whose weight matrices are decomposed into rank-1 subcomponents, the text to \
-      remove and the text to keep, and the edits to compare: scalings of subcomponents and low-rank adapters, over \
-      grids of token budgets, learning rates, retain weights and seeds. Every grid point is a cell.
+      remove and the text to keep, and the edits to compare: scalings of subcomponents, low-rank adapters and full \
+      fine-tunes, over grids of token budgets, learning rates, retain weights and seeds. Every grid point is a cell.
 
       EXAMPLES
         pdsweep plan sweeps/demo.yaml      what would be computed

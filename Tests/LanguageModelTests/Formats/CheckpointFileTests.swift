@@ -247,6 +247,28 @@ struct CheckpointFileTests {
         == Data(contentsOf: URL(fileURLWithPath: path)))
   }
 
+  @Test("of torch.save whose numbers have changed are refused when these are copied, and no sooner")
+  func changedNumbers() throws {
+    let configuration = try Self.configuration()
+    let model = try CheckpointWeights(CheckpointFile(path: Self.golden("model.pt")), configuration: configuration)
+    let whole = try Array(Data(contentsOf: URL(fileURLWithPath: Self.golden("decomposition.pth"))))
+    let file = try CheckpointFile(path: Self.golden("decomposition.pth"))
+    for (name, isCopied) in [
+      ("_components.h-1-mlp-c_fc.U", true), ("target_model.h.0.rms_1.weight", true),
+      ("ci_fn._global_ci_fn.0.weight", false),
+    ] {
+      var bytes = whole
+      bytes[try #require(file[name]).start] ^= 1
+      let changed = try CheckpointFile(path: folder.write("changed.pth", bytes))
+      let subcomponents = try CheckpointSubcomponents(changed, configuration: configuration)
+      let error = try Self.failure {
+        _ = try subcomponents.write(to: folder.path("parts-\(UUID().uuidString).safetensors"), of: model)
+      }
+      #expect((error != nil) == isCopied, "\(name)")
+      if let error { #expect(error.problem.contains("expected the CRC-32"), "\(error.description)") }
+    }
+  }
+
   /// A copy of a golden safetensors file with some tensors changed, added or taken away.
   private func changed(_ name: String, _ change: (inout [SafetensorsFile.Content]) -> Void) throws -> CheckpointFile {
     let file = try SafetensorsFile(path: Self.golden(name))

@@ -168,8 +168,8 @@ import Testing
   @Test func fullNumbersAreInTheTablesForPrograms() {
     let lines = SmallSweep.report().headlineCSV().split(separator: "\n")
     #expect(
-      lines[1] == "one-scalar,2,2,2,2,4.0,goal,alpha 0.25; -5.50 to 6.00,8.25,8.0,8.5,0.0390625,0.015625,0.0625,"
-        + "0.125,0.0,0.25,1,\(SmallSweep.report().analysis.methods[0].hypervolume?.plane.validation ?? 0),"
+      lines[1] == "one-scalar,2,2,2,2,4.0,goal,alpha 0.25; -5.50 to 6.00,8.25,8.0,8.5,,,0.0390625,0.015625,0.0625,,,"
+        + "0.125,0.0,0.25,,,1,\(SmallSweep.report().analysis.methods[0].hypervolume?.plane.validation ?? 0),"
         + "\(SmallSweep.report().analysis.methods[0].hypervolume?.plane.test ?? 0)")
     let attainment = SmallSweep.report().attainmentCSV().split(separator: "\n")
     let guess = log(2048.0)
@@ -179,6 +179,36 @@ import Testing
       SmallSweep.report().matchedCSV().split(separator: "\n").contains {
         $0.hasPrefix("one-scalar,,100 %,\(guess),2,2,0 1,8.25,")
       })
+  }
+
+  @Test func intervalsStandWhereResultsTellWhatTheirWindowsRead() {
+    let plain = SmallSweep.report().headlineTable()
+    #expect(plain.caption.hasSuffix("No intervals: these results do not tell what their evaluation windows read."))
+    #expect(plain.rows.allSatisfy { $0.allSatisfy { $0.interval == nil } })
+
+    // Two windows of each split, a quarter of a nat below and above the mean, of the base model as of the edited one.
+    func windows(_ losses: SplitLosses) -> WindowLosses {
+      func pair(_ loss: Double) -> [Float] { [Float(loss) - 0.25, Float(loss) + 0.25] }
+      return WindowLosses(validation: pair(losses.validation), test: pair(losses.test))
+    }
+    let records = SmallSweep.records.map { record in
+      var record = record
+      let result = record.result
+      record.result?.windows = result.map { result in
+        ResultWindows(
+          base: result.evaluations[0].corpora.map { windows($0.base) },
+          edited: result.evaluations.map { $0.corpora.map { windows($0.edited) } })
+      }
+      return record
+    }
+    let told = SmallSweep.report(records)
+    let scan = told.headlineTable().rows[2]
+    #expect(scan[4].line == "3.500 [3.250 to 3.750]")
+    // What both models find hard cancels.
+    #expect(scan[5].line == "0.000 [0.000 to 0.000]")
+    #expect(told.headlineTable().caption.contains("In brackets: 95 % intervals"))
+    #expect(told.headlineCSV().split(separator: "\n")[3].contains(",3.5,3.5,3.5,3.25,3.75,0.0,0.0,0.0,0.0,0.0,"))
+    #expect(told.reportHTML(provenance: nil).contains("<small>[3.250 to 3.750]</small>"))
   }
 
   @Test func onlyWhatIsASignBecomesAMinus() {

@@ -94,3 +94,34 @@ extension ReportedSweep {
     return summaries.filter { $0.isReached && $0.isTrained }.sorted { key($0) < key($1) }
   }
 }
+
+extension ReportedSweep {
+  /// What a corpus's cost is called where intervals are found; `nil` for one of several to retain, whose cost by itself
+  /// is no axis.
+  func quantity(of corpus: CorpusReference) -> TradeOffQuantity? {
+    switch corpus.role {
+    case .forget: nil
+    case .retain: names(of: .retain).count == 1 ? .retentionCost : nil
+    case .observe: .offTargetCost(corpus: corpus.name)
+    }
+  }
+
+  /// The fields of edits that are one choice over its seeds: removal and every kept corpus's cost on test, with
+  /// intervals where the results tell what their windows read.
+  func readings(of points: [TradeOffPoint]) -> [ReportTable.Field] {
+    let intervals = points.intervals(.test) ?? [:]
+    let costs = keptCorpora.map { corpus in
+      ReportTable.Field.spread(
+        points.compactMap { $0.cost(in: corpus) }, 3, signed: true,
+        interval: quantity(of: corpus).flatMap { intervals[$0] })
+    }
+    return [.spread(points.map(\.test.removal), 3, interval: intervals[.removal])] + costs
+  }
+
+  /// What is said of intervals under a table.
+  var noteOnIntervals: String {
+    analysis.points.contains { $0.windows != nil }
+      ? " In brackets: 95 % intervals by drawing the test windows anew, and for medians the seeds as well."
+      : " No intervals: these results do not tell what their evaluation windows read."
+  }
+}

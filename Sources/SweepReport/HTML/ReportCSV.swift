@@ -1,7 +1,8 @@
 internal import SweepCore
 
 /// The tables of a report with full numbers: losses and costs in nats, by the shortest numeral that reads back exactly;
-/// an empty field where there is none.
+/// an empty field where there is none. `*_low` and `*_high`: where a median lies with 95 % confidence
+/// (``PairedBootstrap``).
 extension ReportedSweep {
   /// `headline.csv`: a row for each method. `basis` is `goal` where more than half of the seeds reach it, and then the
   /// readings are of the edits that do so with the fewest tokens; otherwise `nearest`, and they are of the edits that
@@ -21,7 +22,7 @@ extension ReportedSweep {
         method.tokensToTarget.tokens?.description ?? "", summary.isReached ? "goal" : "nearest",
         learned.detail.map { "\(learned.text); \($0)" } ?? learned.text,
       ]
-      row += spread(summary.removals) + kept.flatMap { spread(summary.costs(in: $0)) }
+      row += spreads(summary.points)
       row += [
         "\(summary.misses.count)", method.hypervolume?.plane.validation.description ?? "",
         method.hypervolume?.plane.test.description ?? "",
@@ -48,8 +49,7 @@ extension ReportedSweep {
             method.name, name, matched.level.shortTitle, "\(matched.level.nats)", "\(matched.choices.count)",
             "\(points.count)", points.map { "\($0.cell.index)" }.joined(separator: " "),
           ]
-          row += spread(points.map(\.test.removal))
-          row += kept.flatMap { corpus in spread(points.compactMap { $0.cost(in: corpus) }) }
+          row += spreads(points)
           table.append(row)
         }
       }
@@ -80,12 +80,22 @@ extension ReportedSweep {
   }
 
   private func spreadNames(_ name: String) -> [String] {
-    ["\(name)_median", "\(name)_minimum", "\(name)_maximum"]
+    ["\(name)_median", "\(name)_minimum", "\(name)_maximum", "\(name)_low", "\(name)_high"]
   }
 
-  private func spread(_ values: [Double]) -> [String] {
-    guard !values.isEmpty else { return ["", "", ""] }
+  private func spread(_ values: [Double], _ interval: Interval?) -> [String] {
+    guard !values.isEmpty else { return ["", "", "", "", ""] }
     let spread = SeedSpread(values)
     return ["\(spread.median)", "\(spread.minimum)", "\(spread.maximum)"]
+      + (interval.map { ["\($0.low)", "\($0.high)"] } ?? ["", ""])
+  }
+
+  /// Removal and every kept corpus's cost.
+  private func spreads(_ points: [TradeOffPoint]) -> [String] {
+    let intervals = points.intervals(.test) ?? [:]
+    let costs = keptCorpora.flatMap { corpus in
+      spread(points.compactMap { $0.cost(in: corpus) }, quantity(of: corpus).flatMap { intervals[$0] })
+    }
+    return spread(points.map(\.test.removal), intervals[.removal]) + costs
   }
 }

@@ -213,6 +213,11 @@ extension ReportProtocol {
         name: "Matched removal",
         text: "At a level of removal, for every seed the cheapest edit that reaches it, both on validation; its "
           + "readings on test. Nothing is interpolated between edits."),
+      Rule(
+        name: "Within noise",
+        text: "A difference is within noise where its 95 % paired-bootstrap interval holds zero: evaluation windows "
+          + "are drawn anew, the same ones for both edits and the base model, and the seeds with them. Where results "
+          + "do not tell what their windows read, where the ranges over seeds overlap."),
     ]
     if !sweep.selections.isEmpty {
       rules.append(

@@ -13,8 +13,10 @@ struct ReportTable {
   struct Field {
     /// What it says.
     var text: String
-    /// What is said in smaller letters: a spread, an interval.
+    /// What is said in smaller letters: a spread.
     var detail: String?
+    /// Where the number lies, in smaller letters below.
+    var interval: String?
     /// The place of the method whose colour goes before the text.
     var method: Int?
     /// Whether it is of less weight than others.
@@ -74,8 +76,9 @@ struct ReportTable {
     func shown(_ text: String) -> String { field.method == nil ? text.withTrueMinus : text }
     let swatch: HTML = field.method.map { "<span class=\"swatch\">\(MethodSwatch.html($0))</span>" } ?? ""
     let text: HTML = field.isPale ? "<span class=\"pale\">\(shown(field.text))</span>" : "\(shown(field.text))"
-    let detail: HTML = field.detail.map { "<small>\(shown($0))</small>" } ?? ""
-    return "\(swatch)\(text)\(detail)"
+    let details = [field.detail, field.interval.map { "[\($0)]" }].compactMap { $0 }
+    let small: [HTML] = details.map { "<small>\(shown($0))</small>" }
+    return "\(swatch)\(text)\(small)"
   }
 
   // MARK: Markdown
@@ -143,17 +146,22 @@ struct ReportTable {
 extension ReportTable.Field {
   /// The field in one line of plain text.
   var line: String {
-    detail.map { text.isEmpty ? $0 : "\(text) (\($0))" } ?? text
+    [text, detail.map { "(\($0))" }, interval.map { "[\($0)]" }].compactMap { $0 }.filter { !$0.isEmpty }
+      .joined(separator: " ")
   }
 
   /// The median of some numbers, with the smallest and the largest as detail where they differ from it in what is
   /// shown; a dash without numbers.
-  static func spread(_ values: [Double], _ decimals: Int, signed: Bool = false) -> ReportTable.Field {
+  static func spread(
+    _ values: [Double], _ decimals: Int, signed: Bool = false, interval: Interval? = nil
+  ) -> ReportTable.Field {
     guard !values.isEmpty else { return ReportTable.Field(text: "\u{2013}", isPale: true) }
     let spread = SeedSpread(values)
     func text(_ value: Double) -> String { fixedDecimal(value, decimals, signed: signed) }
     let (low, high) = (text(spread.minimum), text(spread.maximum))
-    return ReportTable.Field(text: text(spread.median), detail: low == high ? nil : "\(low) to \(high)")
+    return ReportTable.Field(
+      text: text(spread.median), detail: low == high ? nil : "\(low) to \(high)",
+      interval: interval.map { "\(text($0.low)) to \(text($0.high))" })
   }
 }
 
@@ -164,7 +172,7 @@ extension String {
     var last: Character = " "
     for (place, character) in zip(indices, self) {
       let next = index(after: place)
-      let isSign = character == "-" && (last == " " || last == "(") && next < endIndex && self[next].isNumber
+      let isSign = character == "-" && " ([".contains(last) && next < endIndex && self[next].isNumber
       result.append(isSign ? "\u{2212}" : character)
       last = character
     }

@@ -15,7 +15,7 @@ extension ReportedSweep {
         + "readings of the chosen edits on the test split: the cross-entropy of \(forget) (base model: \(base)) and "
         + "increases over the base model, in nats; medians over seeds, with the smallest and the largest below. Pale: "
         + "the goal is not reached by more than half of the seeds, and the row shows the edits that remove most "
-        + "within its cost.",
+        + "within its cost." + noteOnIntervals,
       columns: [
         .init(title: "Method", alignment: .left), .init(title: "Tokens", alignment: .right),
         .init(title: "Seeds", alignment: .right), .init(title: "Learned", alignment: .left),
@@ -33,9 +33,8 @@ extension ReportedSweep {
       var row = [
         ReportTable.Field(text: summary.method.name, method: summary.place), tokens,
         ReportTable.Field(text: summary.seedsReaching), ReportTable.Field(text: learned.text, detail: learned.detail),
-        .spread(summary.removals, 3),
       ]
-      row += keptCorpora.map { .spread(summary.costs(in: $0), 3, signed: true) }
+      row += readings(of: summary.points)
       if !summary.isReached { for place in row.indices.dropFirst() { row[place].isPale = true } }
       table.append(row)
     }
@@ -49,7 +48,7 @@ extension ReportedSweep {
       caption: "For every seed the cheapest edit of the method, whatever its token budget, that reaches the level of "
         + "removal on the validation split: a part of the way from the base model to a uniform guess. Readings on "
         + "the test split, in nats; medians over the seeds that reach it, with the smallest and the largest. "
-        + "Methods that no seed takes to a level are left out of it.",
+        + "Methods that no seed takes to a level are left out of it." + noteOnIntervals,
       isGrouped: true,
       columns: [
         .init(title: "Level", alignment: .left), .init(title: "Method", alignment: .left),
@@ -72,11 +71,8 @@ extension ReportedSweep {
               detail: tokens.minimum == tokens.maximum
                 ? nil : "\(tokenCount(tokens.minimum)) to \(tokenCount(tokens.maximum))")
             : ReportTable.Field(text: "set"),
-          .spread(matched.chosen.map(\.test.removal), 3),
         ]
-        row += keptCorpora.map { corpus in
-          .spread(matched.chosen.compactMap { $0.cost(in: corpus) }, 3, signed: true)
-        }
+        row += readings(of: matched.chosen)
         if !matched.isReached { for place in row.indices.dropFirst(2) { row[place].isPale = true } }
         table.append(row)
       }

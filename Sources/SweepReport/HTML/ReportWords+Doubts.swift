@@ -8,34 +8,44 @@ extension ReportWords {
     guard let best = sweep.ranking.first(where: { $0.place != summary.place }) else { return [] }
     let pairs = Array(zip(summary.method.matched, best.method.matched))
     guard let (own, other) = pairs.last(where: { !$0.0.chosen.isEmpty && !$0.1.chosen.isEmpty }) else { return [] }
-    var more: [String] = []
-    var less: [String] = []
-    var alike: [String] = []
+    var (more, less, alike): ([String], [String], [String]) = ([], [], [])
     for corpus in sweep.keptCorpora {
       let mine = own.chosen.compactMap { $0.cost(in: corpus) }
       let theirs = other.chosen.compactMap { $0.cost(in: corpus) }
       guard !mine.isEmpty, !theirs.isEmpty else { continue }
-      let (a, b) = (SeedSpread(mine), SeedSpread(theirs))
       let name = corpus.name.capitalised
-      if a.minimum > b.maximum {
-        more.append("\(name) (\(signed(a.median)) against \(signed(b.median)))")
-      } else if a.maximum < b.minimum {
-        less.append("\(name) (\(signed(a.median)) against \(signed(b.median)))")
-      } else {
-        alike.append(name)
+      let figures = "\(name) (\(signed(SeedSpread(mine).median)) against \(signed(SeedSpread(theirs).median)))"
+      switch verdict(own.chosen, other.chosen, corpus) {
+      case .worse: more.append(figures)
+      case .better: less.append(figures)
+      case .withinNoise: alike.append(name)
       }
     }
     var parts: [String] = []
     if !more.isEmpty { parts.append("it costs more than \(best.method.name) in \(list(more))") }
     if !less.isEmpty { parts.append("it costs less than \(best.method.name) in \(list(less))") }
-    if !alike.isEmpty {
-      parts.append("in \(list(alike)) its range over seeds overlaps that of \(best.method.name)")
-    }
+    if !alike.isEmpty { parts.append("in \(list(alike)) the difference from \(best.method.name) is within noise") }
     guard !parts.isEmpty else { return [] }
     let level = own.level.shortTitle.replacing(" ", with: "\u{A0}")
     return [
       "Where both take \(forget) \(level) of the way, at whatever token budget, \(parts.joined(separator: "; "))."
     ]
+  }
+
+  /// Whether the first edits cost less in a corpus than the second, seen the same way whatever text of its kind had been
+  /// held out; where results do not tell what their windows read, whether the ranges over seeds are apart.
+  private func verdict(
+    _ first: [TradeOffPoint], _ second: [TradeOffPoint], _ corpus: CorpusReference
+  ) -> EditComparison.Verdict {
+    let comparison = sweep.quantity(of: corpus).flatMap { quantity in
+      PairedBootstrap().comparison(
+        of: quantity, on: .test, between: first, and: second, uniformGuess: analysis.uniformGuess)
+    }
+    if let comparison { return comparison.verdict }
+    let (a, b) = (
+      SeedSpread(first.compactMap { $0.cost(in: corpus) }), SeedSpread(second.compactMap { $0.cost(in: corpus) })
+    )
+    return a.maximum < b.minimum ? .better : a.minimum > b.maximum ? .worse : .withinNoise
   }
 
   // MARK: What the numbers do not show

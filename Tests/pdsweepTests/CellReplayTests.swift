@@ -83,7 +83,7 @@ import Testing
     }
     var changed = scalarResult
     changed.steps[2].total = changed.steps[2].total.nextUp
-    try expect("losses of step 2: recorded total ", scalar, changed)
+    try expect("total loss of step 2: recorded ", scalar, changed)
     changed = scalarResult
     changed.steps.removeLast()
     try expect("number of steps: recorded 3, trained again 4", scalar, changed)
@@ -102,7 +102,7 @@ import Testing
     // Of another seed, the first that differs are the losses.
     var other = lora
     other.seed += 1
-    try expect("losses of step 0: ", other, loraResult)
+    try expect("forget loss of step 0: ", other, loraResult)
   }
 
   @Test("a training that is called off ends")

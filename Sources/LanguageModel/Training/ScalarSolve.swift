@@ -13,8 +13,11 @@ struct ScalarSolve {
   }
 
   /// 0, 1, and 12 magnitudes from 0.5 to 64 on each side; ascending.
+  ///
+  /// 128 to the power x as 2 to the power 7 x: of a constant base that is a power of 2, the optimiser makes just that,
+  /// and a build without it would otherwise differ in the last bit.
   static let grid: [Double] = {
-    let magnitudes = (0..<12).map { 0.5 * pow(128, Double($0) / 11) }
+    let magnitudes = (0..<12).map { 0.5 * exp2(7 * (Double($0) / 11)) }
     return (magnitudes.map { -$0 } + [0, 1] + magnitudes).sorted()
   }()
 

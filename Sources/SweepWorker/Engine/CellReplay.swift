@@ -97,11 +97,24 @@ public struct ReplayDifference: Error, Sendable, Hashable, CustomStringConvertib
       return "\(what): recorded \(expected), trained again \(found)"
     }
     for (index, (expected, found)) in zip(recorded.steps, learned.steps).enumerated() where expected != found {
-      return "losses of step \(index): recorded total \(expected.total), gradient norm \(expected.gradientNorm), "
-        + "trained again \(found.total), \(found.gradientNorm)"
+      return difference(expected, found).map { "\($0) of step \(index): recorded \($1), trained again \($2)" }
     }
-    guard recorded.edit != learned.summary else { return nil }
-    switch (recorded.edit, learned.summary) {
+    return difference(recorded.edit, learned.summary)
+  }
+
+  private static func difference(_ recorded: StepLosses, _ learned: StepLosses) -> (String, String, String)? {
+    func text(_ number: Double?) -> String { number.map { "\($0)" } ?? "none" }
+    let pairs = [
+      ("alpha", recorded.alpha, learned.alpha), ("forget loss", recorded.forget, learned.forget),
+      ("retain loss", recorded.retain, learned.retain), ("total loss", recorded.total, learned.total),
+      ("gradient norm", recorded.gradientNorm, learned.gradientNorm),
+    ]
+    return pairs.first { $0.1 != $0.2 }.map { ($0, text($1), text($2)) }
+  }
+
+  private static func difference(_ recorded: EditSummary, _ learned: EditSummary) -> String? {
+    guard recorded != learned else { return nil }
+    switch (recorded, learned) {
     case (.prefactors(let expected), .prefactors(let found)):
       return "alphas: recorded \(expected), trained again \(found)"
     case (.lora(let expected), .lora(let found)), (.full(let expected), .full(let found)):

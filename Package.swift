@@ -84,9 +84,9 @@ let package = Package(
     .executableTarget(
       name: "pdsweep",
       dependencies: [
-        "CTerminal", "ContentHash", "LanguageModel", "ParameterDecomposition", "SettingsFiles", "SweepCoordinator", "SweepCore",
-        "SweepReport", "SweepSimulation", "SweepStore", "SweepWire", "SweepWorker", "TensorKernels", "ZeroMQTransport",
-        argumentParser, logging,
+        "CTerminal", "ContentHash", "LanguageModel", "ParameterDecomposition", "SettingsFiles", "SweepCoordinator",
+        "SweepCore", "SweepReport", "SweepSimulation", "SweepStore", "SweepWire", "SweepWorker", "TensorKernels",
+        "ZeroMQTransport", argumentParser, logging,
       ],
       // The targets that come with the program: TargetShelves finds them beside it.
       resources: [.copy("Targets")], swiftSettings: strict),

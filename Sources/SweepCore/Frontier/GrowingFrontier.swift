@@ -38,7 +38,7 @@ public struct GrowingFrontier: Sendable {
         hypervolume.plane = reference.area(of: flat.members)
       }
       if layered.insert(member) {
-        hypervolume.space = reference.volume(of: layered.members)
+        hypervolume.space = reference.volume(of: layered.unordered)
       }
     }
   }

@@ -67,9 +67,10 @@ struct GrowingSpace {
   private var layers: [(budget: Int, plane: GrowingPlane)] = []
 
   /// The front in its order.
-  var members: [FrontMember] {
-    layers.flatMap(\.plane.members).sorted(by: FrontMember.precedes)
-  }
+  var members: [FrontMember] { unordered.sorted(by: FrontMember.precedes) }
+
+  /// The front, by ascending budget.
+  var unordered: [FrontMember] { layers.flatMap(\.plane.members) }
 
   /// Adds a measurement and drops those that it dominates.
   ///

@@ -74,8 +74,8 @@ struct FrontierBenchmark {
         corpora: [], start: "\n", evaluation: EvaluationSettings(tokensPerCorpus: 128, context: 128),
         edit: .lora(rank: 1, sites: .all, scale: 1),
         training: TrainingSpecification(
-          tokenBudget: budget, retainTokens: 64, forgetLoss: .hinge, retainLoss: .kl, retainWeight: 1,
-          optimiser: .solve), seed: UInt64(index))
+          tokenBudget: budget, retainTokens: 64, forgetLoss: .hinge, retainLoss: .kl,
+          retainWeight: Double(index / 280), optimiser: .solve), seed: UInt64(index / 56 % 5))
       let cost = pow(10, 4 * number() - 3)
       let part = min(1, cost.squareRoot() * log2(1 + Double(budget)) / 6 * (0.5 + number()))
       func losses(_ value: Double) -> SplitLosses {

@@ -25,17 +25,18 @@ extension CoordinatorSession {
     func unfit(_ what: String) -> Result<Double, CellFailure> {
       .failure(CellFailure(kind: .engineFault, message: "the worker sent a result \(what)"))
     }
-    let specification = scheduler.cell(of: result.attempt).map { cell(at: $0).specification }
+    let cell = scheduler.cell(of: result.attempt)
+    let corpora = cell.map { self.cell(at: $0).specification.corpora }
     /// Whether the windows are those of so many measurements of the cell; what is of no cell is not kept.
     func fit(_ measurements: Int) -> Bool {
-      guard let specification, let windows = result.windows else { return true }
+      guard let windows = result.windows, let cell, let corpora else { return true }
+      let evaluation = self.cell(at: cell).specification.evaluation
       return windows.fit(
-        corpora: specification.corpora.count, measurements: measurements,
-        windows: specification.evaluation.tokensPerCorpus / specification.evaluation.context)
+        corpora: corpora.count, measurements: measurements,
+        windows: evaluation.tokensPerCorpus / evaluation.context)
     }
     let misfit = "with evaluation windows that do not fit its cell"
-    if let specification,
-      let measurements = DeliveredJSON.measurements(inResult: result.result, of: specification.corpora),
+    if let corpora, let measurements = DeliveredJSON.measurements(inResult: result.result, of: corpora),
       let seconds = DeliveredJSON.wallSeconds(ofReport: result.report)
     {
       return fit(measurements) ? .success(seconds) : unfit(misfit)
@@ -47,9 +48,7 @@ extension CoordinatorSession {
       return unfit("with a report that cannot be read")
     }
     guard !values.evaluations.isEmpty else { return unfit("without a measurement") }
-    if let names = specification?.corpora.map(\.name),
-      !values.evaluations.allSatisfy({ $0.corpora.map(\.name) == names })
-    {
+    if let names = corpora?.map(\.name), !values.evaluations.allSatisfy({ $0.corpora.map(\.name) == names }) {
       return unfit("of other corpora than the cell's")
     }
     return fit(values.evaluations.count) ? .success(report.wallSeconds) : unfit(misfit)

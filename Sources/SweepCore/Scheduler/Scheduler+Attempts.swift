@@ -76,7 +76,7 @@ extension Scheduler {
     let isNews = entry.standing != .ended
     if isNews { discount(attempt) }
     release(attempt, to: .ended)
-    if let first = cells[head.index].resultDigest {
+    if let first = firstResult(of: head) {
       let agrees = first.agrees(with: delivered.digest)
       if !agrees {
         actions.append(.record(.fault(attempt, delivered)))
@@ -85,7 +85,7 @@ extension Scheduler {
       }
       if isNews { compare(entry, agrees: agrees, head, &actions) }
     } else {
-      cells[head.index].resultDigest = delivered.digest
+      noteFirstResult(delivered.digest, of: head)
       completions += 1
       actions.append(.record(.result(attempt, delivered)))
       // Otherwise it is too late for the cells, whose outcome stands; kept for whoever asks for the fingerprint next.
@@ -93,6 +93,17 @@ extension Scheduler {
     }
     if isNews { succeeded(worker, attempt, &actions) }
     actions.append(.acknowledge(worker, attempt))
+  }
+
+  /// The digest of the first result of a head's fingerprint; `nil` before it has come.
+  private func firstResult(of head: CellID) -> ResultDigest? {
+    cells[head.index].resultDigest.map { ResultDigest(numbers: $0, windows: windowDigests[head]) }
+  }
+
+  /// Notes the first result of a head's fingerprint.
+  mutating func noteFirstResult(_ digest: ResultDigest, of head: CellID) {
+    cells[head.index].resultDigest = digest.numbers
+    windowDigests[head] = digest.windows
   }
 
   /// Ends the open cells of a head, whose first result has come.

@@ -27,8 +27,9 @@ extension Scheduler {
 
   struct CellEntry: Sendable {
     let fingerprint: SHA256Digest
-    /// The digest of the first result of the fingerprint, which may have come too late for the cell. Kept at the head.
-    var resultDigest: ResultDigest?
+    /// The digest of the first result of the fingerprint, which may have come too late for the cell. Kept at the head;
+    /// that of its windows is in ``Scheduler/windowDigests``.
+    var resultDigest: SHA256Digest?
     /// Index into the tallies.
     let group: Int32
     let lane: Int32

@@ -138,8 +138,7 @@ extension Scheduler {
   private mutating func enter(_ stored: StoredCell, _ groups: Int, _ first: inout [SHA256Digest: CellID]) {
     let cell = CellID(cells.count)
     var entry = CellEntry(
-      fingerprint: stored.fingerprint, resultDigest: stored.resultDigest, group: Int32(groups + stored.group),
-      lane: Int32(lanes.count))
+      fingerprint: stored.fingerprint, group: Int32(groups + stored.group), lane: Int32(lanes.count))
     switch stored.state {
     case .completed: entry.standing = .completed
     case .failed: entry.standing = .failed
@@ -153,10 +152,10 @@ extension Scheduler {
     if let head = first[stored.fingerprint] {
       heads[cell] = head
       members[head, default: [head]].append(cell)
-      if let digest = stored.resultDigest { cells[head.index].resultDigest = digest }
     } else {
       first[stored.fingerprint] = cell
     }
+    if let digest = stored.resultDigest { noteFirstResult(digest, of: head(of: cell)) }
     if stored.countedFrom.number > 0 { reopened[cell] = stored.countedFrom.number }
     counts[place(entry.group, entry.standing, isRunning: false)] += 1
   }

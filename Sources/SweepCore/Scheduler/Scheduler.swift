@@ -23,6 +23,8 @@ public struct Scheduler: Sendable {
   var members: [CellID: [CellID]] = [:]
   /// What is under way for the cells of a head; for those that were never leased there is nothing.
   var efforts = EffortTable()
+  /// Of heads whose first result came with windows, the digest of these. Apart from the cells: most wait.
+  var windowDigests: [CellID: SHA256Digest] = [:]
   /// Of cells that were reopened, the first attempt number spent since.
   var reopened: [CellID: UInt64] = [:]
   var attempts: AttemptTable

@@ -10,14 +10,29 @@ public enum WholeFolder {
   public static func write<Value>(to output: URL, _ fill: (URL) throws -> Value) throws -> Value {
     let manager = FileManager.default
     let output = output.standardizedFileURL
-    let scratch = output.deletingLastPathComponent().appendingPathComponent(
-      ".\(output.lastPathComponent).\(UUID().uuidString)", isDirectory: true)
+    func hidden() -> URL {
+      output.deletingLastPathComponent().appendingPathComponent(
+        ".\(output.lastPathComponent).\(UUID().uuidString)", isDirectory: true)
+    }
+    let scratch = hidden()
     do {
       try manager.createDirectory(at: scratch, withIntermediateDirectories: true)
       defer { try? manager.removeItem(at: scratch) }
       let value = try fill(scratch)
-      if manager.fileExists(atPath: output.path) { try manager.removeItem(at: output) }
-      try manager.moveItem(at: scratch, to: output)
+      guard manager.fileExists(atPath: output.path) else {
+        try manager.moveItem(at: scratch, to: output)
+        return value
+      }
+      // Removing takes a while; renaming does not, and until the new one has the name the older one is whole.
+      let older = hidden()
+      try manager.moveItem(at: output, to: older)
+      do {
+        try manager.moveItem(at: scratch, to: output)
+      } catch {
+        try? manager.moveItem(at: older, to: output)
+        throw error
+      }
+      try? manager.removeItem(at: older)
       return value
     } catch let error as CocoaError {
       throw InputFileError(

@@ -240,6 +240,35 @@ struct DecompositionEvaluatorTests {
     #expect(found[2].adversarial.divergence > found[1].adversarial.divergence + 0.01)
   }
 
+  @Test("for one window, and for the same window again and again, the shared adversary is each token's own")
+  func sharedByOneWindow() throws {
+    let decomposition = try random()
+    let window = windows(1, length: 9)[0]
+    func masked(_ count: Int, steps: Int) throws -> DecompositionEvaluation.Masked {
+      let text = [(corpus: "a", windows: [TokenWindow](repeating: window, count: count))]
+      return try #require(try evaluate(decomposition, functions(decomposition), text, steps: steps).corpora[0].masked)
+    }
+    for steps in [0, 1, 5] {
+      let one = try masked(1, steps: steps)
+      #expect(abs(one.shared.divergence - one.adversarial.divergence) < 1e-5, "\(steps) steps: \(one)")
+      let repeated = try masked(3, steps: steps)
+      #expect(abs(repeated.shared.divergence - one.shared.divergence) < 1e-5, "\(steps) steps: \(repeated)")
+      #expect(abs(repeated.shared.crossEntropy - one.shared.crossEntropy) < 1e-5, "\(steps) steps: \(repeated)")
+    }
+  }
+
+  @Test("masks that windows share hurt the more for more steps, and less than each token's own")
+  func sharedByWindows() throws {
+    let decomposition = try random()
+    let text = [(corpus: "a", windows: windows(12, length: 9) + windows(3, length: 4))]
+    let found = try [0, 2, 6].map { steps in
+      try #require(try evaluate(decomposition, functions(decomposition), text, steps: steps).corpora.first?.masked)
+    }
+    #expect(found[1].shared.divergence > found[0].shared.divergence + 0.01)
+    #expect(found[2].shared.divergence > found[1].shared.divergence + 0.01)
+    #expect(found[2].shared.divergence < found[2].adversarial.divergence - 0.01)
+  }
+
   @Test("where everything is important, all masked models are the base, if the decomposition is exact")
   func everythingImportant() throws {
     let decomposition = try exact()
@@ -247,7 +276,7 @@ struct DecompositionEvaluatorTests {
     let found = try evaluate(decomposition, functions(decomposition, bias: 10), text, steps: 3)
     let corpus = try #require(found.corpora.first)
     let masked = try #require(corpus.masked)
-    for losses in [corpus.decomposed, masked.importance, masked.stochastic, masked.adversarial] {
+    for losses in [corpus.decomposed, masked.importance, masked.stochastic, masked.shared, masked.adversarial] {
       #expect(abs(losses.crossEntropy - corpus.base) < 2e-6 && abs(losses.divergence) < 1e-6, "\(losses)")
     }
     for site in found.sites {

@@ -58,7 +58,10 @@ public struct DecompositionEvaluation: Sendable, Hashable, Codable {
     public let importance: Losses
     /// r at random from 0 to 1.
     public let stochastic: Losses
-    /// r chosen against the model; see ``DecompositionEvaluator``.
+    /// r chosen against the model on all windows of the corpus at once, the same in each; see
+    /// ``DecompositionEvaluator``.
+    public let shared: Losses
+    /// r chosen against the model for each token; see ``DecompositionEvaluator``.
     public let adversarial: Losses
   }
 
@@ -86,8 +89,10 @@ public struct DecompositionEvaluation: Sendable, Hashable, Codable {
   /// Whether every figure is a finite number.
   var isFinite: Bool {
     let losses = corpora.flatMap { corpus in
-      [corpus.decomposed, corpus.masked?.importance, corpus.masked?.stochastic, corpus.masked?.adversarial]
-        .compactMap(\.self)
+      [
+        corpus.decomposed, corpus.masked?.importance, corpus.masked?.stochastic, corpus.masked?.shared,
+        corpus.masked?.adversarial,
+      ].compactMap(\.self)
     }
     return sites.allSatisfy { $0.faithfulness.isFinite } && corpora.allSatisfy { $0.base.isFinite }
       && losses.allSatisfy { $0.crossEntropy.isFinite && $0.divergence.isFinite }

@@ -12,13 +12,17 @@ internal import TensorKernels
 /// tried, the first try included, it keeps for each window what raises the divergence most. So it is never below the
 /// random sources, and more steps never bring it down.
 ///
+/// The shared adversary has one source for every subcomponent and position of a window, the same in all windows of a
+/// corpus, and goes up the divergence of all of them at once, from the first window's random sources on. It is what VPD's
+/// training holds down, and much weaker.
+///
 /// A pass of ``Evaluator/rowsPerPass`` tokens at a time holds two numbers for each token and subcomponent, and four
 /// against the adversary. The figures are the same on any number of threads.
 public struct DecompositionEvaluator {
-  private let model: TargetModel
+  let model: TargetModel
   let sites: [MaskedPass.Part]
   private let faithfulness: [Double]
-  private let settings: DecompositionEvaluation.Settings
+  let settings: DecompositionEvaluation.Settings
   private let path: String
 
   /// Reads a decomposition's numbers into memory.
@@ -83,9 +87,16 @@ public struct DecompositionEvaluator {
         ).measure(settings)
       }
     }
-    let corpora = text.enumerated().map { corpus, part in
+    var corpora: [DecompositionEvaluation.CorpusReport] = []
+    for (corpus, part) in text.enumerated() {
       let sum = MaskedPass.Sums.total(zip(passes, measured).filter { $0.0.corpus == corpus }.map(\.1))
-      return sum.report(corpus: part.corpus)
+      var shared: MaskedPass.Losses?
+      if sum.masked != nil {
+        let search = SharedSearch(self, corpus: part.corpus, windows: part.windows)
+        guard let worst = search.ascend(threads: threads, shouldStop: shouldStop) else { return nil }
+        shared = worst
+      }
+      corpora.append(sum.report(corpus: part.corpus, shared: shared))
     }
     let total = MaskedPass.Sums.total(measured)
     let reports = sites.indices.map { index in

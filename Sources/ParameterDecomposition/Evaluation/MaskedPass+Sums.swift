@@ -66,13 +66,16 @@ extension MaskedPass {
     }
 
     /// The means.
-    func report(corpus: String) -> DecompositionEvaluation.CorpusReport {
+    ///
+    /// - Parameter shared: the losses under the worst shared masks, summed over the corpus; given where importances are.
+    func report(corpus: String, shared: Losses?) -> DecompositionEvaluation.CorpusReport {
       DecompositionEvaluation.CorpusReport(
         corpus: corpus, tokens: tokens, base: base / Double(tokens), decomposed: decomposed.report(tokens: tokens),
         masked: masked.map {
-          DecompositionEvaluation.Masked(
+          guard let shared else { preconditionFailure("what has importances is masked in every way") }
+          return DecompositionEvaluation.Masked(
             importance: $0.importance.report(tokens: tokens), stochastic: $0.stochastic.report(tokens: tokens),
-            adversarial: $0.adversarial.report(tokens: tokens))
+            shared: shared.report(tokens: tokens), adversarial: $0.adversarial.report(tokens: tokens))
         })
     }
   }

@@ -26,6 +26,32 @@ struct MaskedPass {
       subcomponents.fill(number)
       rest.fill(other)
     }
+
+    /// Random numbers from 0 to 1, which follow from `noise`.
+    static func random(tokens: Int, of part: Part, noise: String) -> Masks {
+      let masks = Masks(tokens: tokens, count: part.decomposition.count)
+      func fill(_ matrix: Matrix, _ name: String) {
+        let seed = SHA256Digest(of: "\(noise)/\(part.decomposition.site).\(name)").leadingWord
+        UniformNoise.fill(matrix, seed: seed)
+      }
+      fill(masks.subcomponents, "subcomponents")
+      fill(masks.rest, "rest")
+      return masks
+    }
+
+    func add(_ other: Masks) {
+      subcomponents.add(other.subcomponents)
+      rest.add(other.rest)
+    }
+
+    /// Moves sources by `step` as the signs of their gradient say, and keeps them from 0 to 1. Uses the gradient up.
+    func move(along gradient: Masks, by step: Float) {
+      for (source, gradient) in [(subcomponents, gradient.subcomponents), (rest, gradient.rest)] {
+        source.addSigns(of: gradient, scale: step)
+        source.clip(to: 0...1)
+        gradient.fill(0)
+      }
+    }
   }
 
   private let parts: [Part]
@@ -47,16 +73,7 @@ struct MaskedPass {
 
   /// Random numbers from 0 to 1 for every mask, by site.
   func randomSources() -> [Masks] {
-    parts.map { part in
-      let sources = Masks(tokens: run.rows, count: part.decomposition.count)
-      func fill(_ matrix: Matrix, _ name: String) {
-        let seed = SHA256Digest(of: "\(noise)/\(part.decomposition.site).\(name)").leadingWord
-        UniformNoise.fill(matrix, seed: seed)
-      }
-      fill(sources.subcomponents, "subcomponents")
-      fill(sources.rest, "rest")
-      return sources
-    }
+    parts.map { Masks.random(tokens: run.rows, of: $0, noise: noise) }
   }
 
   /// Measures everything.
@@ -66,6 +83,32 @@ struct MaskedPass {
     return Sums(
       tokens: run.rows, base: run.crossEntropies().reduce(0) { $0 + Double($1) }, decomposed: Losses(all),
       masked: importances().map { importances in measure(importances, settings) })
+  }
+
+  /// The losses under sources that all windows share, `[T, C]` and `[T, 1]` by site, where every site has an importance
+  /// function.
+  ///
+  /// - Parameter gradients: takes what is found of the sources' gradients of the divergence.
+  func losses(shared sources: [Masks], gradients: [Masks]?) -> Losses {
+    guard let importances = importances() else { preconditionFailure("masks without importances") }
+    let (rows, positions) = (Array(0..<run.rows), run.windowRows.flatMap { Array(0..<$0.count) })
+    for (index, mask) in masks.enumerated() {
+      MaskBlend.forward(
+        importances: importances[index], rows: rows, sources: sources[index].subcomponents, sourceRows: positions,
+        into: mask.subcomponents)
+      mask.rest.gather(positions, from: sources[index].rest)
+    }
+    guard let gradients else { return Losses(run.losses(masked())) }
+    let found = parts.map { Masks(tokens: run.rows, count: $0.decomposition.count) }
+    let losses = Losses(run.losses(masked(gradients: found), weight: 1))
+    for (index, gradient) in gradients.enumerated() {
+      MaskBlend.backward(
+        found[index].subcomponents, importances: importances[index], rows: rows,
+        sources: sources[index].subcomponents, sourceRows: positions, importanceGradient: nil,
+        sourceGradient: gradient.subcomponents)
+      found[index].rest.scatterAdd(positions, into: gradient.rest)
+    }
+    return losses
   }
 
   /// g of every site; `nil` where there is no importance function.
@@ -108,7 +151,7 @@ struct MaskedPass {
 }
 
 extension MaskedPass {
-  /// The search for the sources that hurt most.
+  /// The search for the sources that hurt most, each token's own.
   private struct SourceSearch {
     let pass: MaskedPass
     let importances: [Matrix]
@@ -132,7 +175,11 @@ extension MaskedPass {
           highest = windows
         }
         highest = zip(highest, windows).map { $1.divergence > $0.divergence ? $1 : $0 }
-        if !isLast { move(along: gradients, by: Float(settings.adversaryStepSize)) }
+        // The gradient of a source is that of its mask, times 1 - g, which has no sign.
+        guard !isLast else { continue }
+        for (source, gradient) in zip(sources, gradients) {
+          source.move(along: gradient, by: Float(settings.adversaryStepSize))
+        }
       }
       guard let first else { preconditionFailure("there is a first step") }
       return (first, Losses.total(highest))
@@ -145,19 +192,6 @@ extension MaskedPass {
           importances: importances[index], rows: rows, sources: sources[index].subcomponents, sourceRows: rows,
           into: masks.subcomponents)
         masks.rest.copy(from: sources[index].rest)
-      }
-    }
-
-    /// The gradient of a source is that of its mask, times 1 - g, which has no sign. Uses the gradients up.
-    private func move(along gradients: [Masks], by step: Float) {
-      for (source, gradient) in zip(sources, gradients) {
-        for (source, gradient) in [
-          (source.subcomponents, gradient.subcomponents), (source.rest, gradient.rest),
-        ] {
-          source.addSigns(of: gradient, scale: step)
-          source.clip(to: 0...1)
-          gradient.fill(0)
-        }
       }
     }
   }

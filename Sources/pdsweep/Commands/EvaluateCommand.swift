@@ -27,11 +27,14 @@ struct EvaluateCommand: ParsableCommand {
         importance     what is important alone: m = g, rest 0
         stochastic     m = g + (1 - g) r with r random from 0 to 1, and as random a
                        mask of the rest
-        adversarial    the same with r, and the mask of the rest, chosen against the
-                       model for each token: from the random ones on, projected
+        shared         the same with one r for each subcomponent and position of a
+                       window, the same in all windows, and such masks of the rest,
+                       chosen against the model: from random ones on, projected
                        gradient ascent on KL(base || masked), every r moved by
                        --adversary-step-size as the sign of its gradient says; of all
-                       that was tried the worst of each window counts
+                       that was tried the worst counts
+        adversarial    likewise with r, and the mask of the rest, each token's own; of
+                       all that was tried the worst of each window counts
 
       Writes the same with its provenance as NAME.evaluation.json beside each decomposition. The figures are the same on \
       any number of threads.

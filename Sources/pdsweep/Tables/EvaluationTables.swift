@@ -9,7 +9,7 @@ enum EvaluationTables {
       ["decomposition", "site", "subcomponents", "nonzero", "active", "faithfulness"], textColumns: 2)
     var corpora = MarkdownTable(
       ["decomposition", "text", "base"]
-        + ["all", "importance", "stochastic", "adversarial"].flatMap { [$0, "KL"] }, textColumns: 2)
+        + ["all", "importance", "stochastic", "shared", "adversarial"].flatMap { [$0, "KL"] }, textColumns: 2)
     for (name, evaluation) in evaluations {
       for site in evaluation.sites {
         sites.append([
@@ -19,7 +19,9 @@ enum EvaluationTables {
       }
       for corpus in evaluation.corpora {
         let masked = corpus.masked
-        let models = [corpus.decomposed, masked?.importance, masked?.stochastic, masked?.adversarial]
+        let models = [
+          corpus.decomposed, masked?.importance, masked?.stochastic, masked?.shared, masked?.adversarial,
+        ]
         corpora.append([name, corpus.corpus, nats(corpus.base)] + models.flatMap(fields))
       }
     }

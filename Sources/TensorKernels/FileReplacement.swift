@@ -1,3 +1,4 @@
+internal import CTensorKernels
 internal import Glibc
 
 /// Writes files so that their paths never name a part of them, whatever happens meanwhile.
@@ -26,6 +27,19 @@ public enum FileReplacement {
   public static func move(_ scratch: String, to path: String) throws(MappedFileError) {
     guard unsafe rename(scratch, path) == 0 else { throw failure(path) }
     try synchroniseFolder(of: path)
+  }
+
+  /// Has two files or folders take each other's names in one step. Both are on one file system.
+  ///
+  /// - Returns: Whether that was done; not where the file system cannot.
+  /// - Throws: ``MappedFileError``; both then have the names that they had.
+  public static func exchange(_ one: String, _ other: String) throws(MappedFileError) -> Bool {
+    guard unsafe pdsweep_exchange_names(one, other) != 0 else {
+      try synchroniseFolder(of: other)
+      return true
+    }
+    guard errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP else { throw failure(other) }
+    return false
   }
 
   /// A new name lasts once the folder that holds it is on disk.

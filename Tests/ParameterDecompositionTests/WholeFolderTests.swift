@@ -18,6 +18,25 @@ struct WholeFolderTests {
     }
   }
 
+  @Test("has the place name one whole folder or the other, never none")
+  func isNeverMissing() async throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let place = folder.appending(path: "edits")
+    let file = place.appending(path: "file").path
+    let write = { try WholeFolder.write(to: place) { try Data("whole".utf8).write(to: $0.appending(path: "file")) } }
+    try write()
+    let looks = Task.detached {
+      var missed = 0
+      while !Task.isCancelled { missed += FileManager.default.fileExists(atPath: file) ? 0 : 1 }
+      return missed
+    }
+    for _ in 0..<500 { try write() }
+    looks.cancel()
+    #expect(await looks.value == 0)
+  }
+
   @Test("leaves an older one as it was when it cannot be filled")
   func leavesAnOlderOne() throws {
     try inTemporaryFolder { folder in

@@ -1,3 +1,5 @@
+// What Swift cannot say: row kernels, and one system call.
+//
 // Row kernels for x86-64 processors with AVX2 and FMA, chosen at run time.
 //
 // Every function works on one contiguous row of n floats. Callers check extents before they come here, and call
@@ -90,3 +92,7 @@ struct pdsweep_adamw {
 /// parameter[i] = keep parameter[i] - step first[i] / (sqrt(second_scale second[i]) + epsilon).
 void pdsweep_adamw(
     float *parameter, const float *gradient, double *first, double *second, size_t n, struct pdsweep_adamw by);
+
+/// Has two paths take each other's names in one step, as renameat2 with RENAME_EXCHANGE does. Returns 0, or -1 and
+/// sets errno: to ENOSYS where the system knows no such call.
+int pdsweep_exchange_names(const char *one, const char *other);

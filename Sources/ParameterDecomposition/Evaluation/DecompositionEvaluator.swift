@@ -13,8 +13,9 @@ internal import TensorKernels
 /// random sources, and more steps never bring it down.
 ///
 /// The shared adversary has one source for every subcomponent and position of a window, the same in all windows of a
-/// corpus, and goes up the divergence of all of them at once, from the first window's random sources on. It is what VPD's
-/// training holds down, and much weaker.
+/// corpus, and goes up the divergence of all of them at once, from the first window's random sources on. It is of the
+/// kind that VPD trains against, and much weaker. On few windows it fits what is special to them: the more there are, the
+/// less it finds.
 ///
 /// A pass of ``Evaluator/rowsPerPass`` tokens at a time holds two numbers for each token and subcomponent, and four
 /// against the adversary. The figures are the same on any number of threads.

@@ -1,10 +1,12 @@
 public import Foundation
 internal import LanguageModel
+internal import TensorKernels
 
 /// Writes folders that appear as a whole or not at all.
 public enum WholeFolder {
   /// Has `fill` write into a folder of another name beside the place, and then gives it the name, in place of what has
-  /// it.
+  /// it. The place names a whole folder at every instant, but where the file system cannot exchange two names in one
+  /// step: there it names none between two renames.
   ///
   /// - Throws: what `fill` throws, and an `InputFileError` if the folder cannot be written; nothing is left of it then.
   public static func write<Value>(to output: URL, _ fill: (URL) throws -> Value) throws -> Value {
@@ -23,7 +25,7 @@ public enum WholeFolder {
         try manager.moveItem(at: scratch, to: output)
         return value
       }
-      // Removing takes a while; renaming does not, and until the new one has the name the older one is whole.
+      if try FileReplacement.exchange(scratch.path, output.path) { return value }
       let older = hidden()
       try manager.moveItem(at: output, to: older)
       do {
@@ -34,6 +36,10 @@ public enum WholeFolder {
       }
       try? manager.removeItem(at: older)
       return value
+    } catch let error as MappedFileError {
+      throw InputFileError(
+        file: output.path, problem: "cannot write the folder: \(error.reason)",
+        advice: "check the path, its permissions and the free space")
     } catch let error as CocoaError {
       throw InputFileError(
         file: output.path, problem: "cannot write the folder: \(error.localizedDescription)",
